@@ -1,0 +1,1 @@
+"""What people run: the `vidprompter` command and the batch engine."""

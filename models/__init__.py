@@ -1,0 +1,1 @@
+"""Network architectures, the registry of checkpoints, weight fetching and loading."""

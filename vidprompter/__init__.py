@@ -1,0 +1,40 @@
+"""VidPrompter: detailed, checked prompts for text-to-video models.
+
+>>> from vidprompter import VidPrompter, Task          # doctest: +SKIP
+>>> vp = VidPrompter.load("builtin")                   # doctest: +SKIP
+>>> print(vp.caption("clip.mp4").text)                 # doctest: +SKIP
+
+Nothing heavy is imported until it is used.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from vidprompter.api import VidPrompter as VidPrompter
+    from vidprompter.tasks import Prompt as Prompt
+    from vidprompter.tasks import Request as Request
+    from vidprompter.tasks import Sampling as Sampling
+    from vidprompter.tasks import Task as Task
+
+__version__ = "0.1.0"
+
+_WHERE = {
+    "VidPrompter": "vidprompter.api",
+    "Prompt": "vidprompter.tasks",
+    "Request": "vidprompter.tasks",
+    "Sampling": "vidprompter.tasks",
+    "Task": "vidprompter.tasks",
+    "Clip": "vidprompter.video.clip",
+    "VideoSource": "vidprompter.video.source",
+    "SceneSheet": "vidprompter.sheet.types",
+}
+__all__ = ["Clip", "Prompt", "Request", "Sampling", "SceneSheet", "Task", "VidPrompter", "VideoSource"]
+
+
+def __getattr__(name: str) -> Any:
+    if name in _WHERE:
+        return getattr(import_module(_WHERE[name]), name)
+    raise AttributeError(f"module 'vidprompter' has no attribute {name!r}")

@@ -1,0 +1,1 @@
+"""Generation engines: what turns a request into a prompt."""

@@ -1,0 +1,1 @@
+"""Runs: the ledger and the outputs it vouches for."""

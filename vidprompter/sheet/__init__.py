@@ -1,0 +1,1 @@
+"""The scene sheet: measured facts of a clip."""

@@ -1,0 +1,1 @@
+"""Training: supervised data and the trainer."""

@@ -1,0 +1,1 @@
+"""Reading video: one decode, several samplings, typed errors."""
