@@ -26,9 +26,37 @@ Messages hold the value, the limit and the next step.
 
 from __future__ import annotations
 
+from models.errors import (
+    CapabilityError,
+    ModelError,
+    UnknownModel,
+    VidPrompterError,
+    WeightsCorrupt,
+    WeightsMissing,
+)
 
-class VidPrompterError(Exception):
-    """Base of all errors raised on purpose; `str()` is one actionable line."""
+__all__ = [
+    "CapabilityError",
+    "CorruptVideo",
+    "DecodeCrash",
+    "DecodeTimeout",
+    "EmptyVideo",
+    "GenerationError",
+    "InputError",
+    "LedgerError",
+    "ModelError",
+    "NoVideoStream",
+    "NotAVideoFile",
+    "OutputError",
+    "RunError",
+    "UnknownModel",
+    "VidPrompterError",
+    "VideoError",
+    "VideoNotFound",
+    "VideoUnreadable",
+    "WeightsCorrupt",
+    "WeightsMissing",
+]
 
 
 class InputError(VidPrompterError):
@@ -69,26 +97,6 @@ class DecodeTimeout(VideoError):
 
 class DecodeCrash(VideoError):
     """The decoder's process died."""
-
-
-class ModelError(VidPrompterError):
-    """A model or its weights cannot be used."""
-
-
-class UnknownModel(ModelError):
-    """No registry entry, folder or hub id of that name."""
-
-
-class WeightsMissing(ModelError):
-    """Weights are not on this machine yet."""
-
-
-class WeightsCorrupt(ModelError):
-    """Weights differ from the registry table."""
-
-
-class CapabilityError(ModelError):
-    """This engine cannot do what was asked."""
 
 
 class GenerationError(VidPrompterError):
