@@ -1,0 +1,106 @@
+"""From the motion of the scene to a word: static, pan, tilt, zoom, roll, handheld or unknown."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from vidprompter.sheet.types import CameraMotion, Motion
+
+from .fits import PairFits, SceneMotion
+from .layers import FloatArray
+
+STILL = 0.01  # fractions of the frame per second; below it the camera stands
+STILL_ZOOM = 0.01  # relative growth per second
+STILL_TURN = 0.018  # radians per second
+CHUNK_SECONDS = 0.4
+UNKNOWN = CameraMotion("unknown", 0.0, 0.0)
+
+
+@dataclass(frozen=True)
+class Trend:
+    """Net motion of a shot.
+
+    rates: (4,) per second: x and y in fractions of the frame, log scale, radians.
+    steadiness: (4,) net over travelled way, 0-1, of steps of about `CHUNK_SECONDS`.
+    jitter: root-mean-square speed around the trend, fractions of the frame per second.
+    covered: share of the time that could be measured.
+    """
+
+    rates: FloatArray
+    steadiness: FloatArray
+    jitter: float
+    seconds: float
+    covered: float
+
+
+def find_trend(fits: PairFits, motion: SceneMotion) -> Trend | None:
+    """Net motion of a layer over all measured pairs; None where fewer than half could be measured."""
+    spans = fits.times[:, 1] - fits.times[:, 0]
+    valid = ~np.isnan(motion.log_scale)
+    possible = np.array([len(p.start) > 0 for p in fits.tracks])
+    if not valid.any() or spans[valid].sum() < 0.5 * spans[possible | valid].sum():
+        return None
+    steps = np.column_stack([motion.shift, motion.log_scale, motion.turn])
+    seconds = float(spans[valid].sum())
+    rates = steps[valid].sum(axis=0) / seconds
+    chunks: list[FloatArray] = []
+    now, elapsed = np.zeros(4), 0.0
+    for ok, span, step in zip(valid, spans, steps, strict=True):
+        if not ok:
+            now, elapsed = np.zeros(4), 0.0
+            continue
+        now, elapsed = now + step, elapsed + span
+        if elapsed >= CHUNK_SECONDS - 1e-6:
+            chunks.append(now)
+            now, elapsed = np.zeros(4), 0.0
+    ways = np.array(chunks) if chunks else steps[valid].sum(axis=0)[None]
+    travelled = np.abs(ways).sum(axis=0)
+    steadiness = np.abs(ways.sum(axis=0)) / np.maximum(travelled, 1e-9)
+    speeds = steps[valid] / spans[valid, None]
+    around = speeds[:, :2] - rates[:2]
+    jitter = float(np.sqrt((around**2).sum(axis=1).mean()))
+    return Trend(rates, steadiness, jitter, seconds, float(valid.mean()))
+
+
+def name_motion(trend: Trend) -> CameraMotion:
+    """The word for a trend, with a confidence for the word alone (not for the layer)."""
+    x, y, zoom, turn = trend.rates
+    sizes = np.array([abs(x) / STILL, abs(y) / STILL, abs(zoom) / STILL_ZOOM / 1.0, abs(turn) / STILL_TURN])
+    effect = np.array([abs(x), abs(y), 0.5 * abs(zoom), 0.5 * abs(turn)])
+    effect = np.where(sizes >= 1, effect, 0.0)
+    top = int(np.argmax(effect))
+    if effect[top] == 0:
+        if trend.jitter > STILL:
+            return CameraMotion("handheld", trend.jitter, _ramp(trend.jitter / STILL, 1.0, 2.0))
+        return CameraMotion("static", 0.0, _ramp(1 / max(sizes.max(), 1e-3), 1.0, 1.6))
+    steady = float(trend.steadiness[top])
+    if steady < 0.6 and trend.jitter > STILL:
+        return CameraMotion("handheld", trend.jitter, _ramp(0.6 - steady, 0.0, 0.3))
+    others = np.delete(effect, top)
+    dominance = float(effect[top] / max(others.max(), 1e-6))
+    confidence = _ramp(sizes[top], 1.0, 1.3) * _ramp(dominance, 1.0, 2.0) * _ramp(steady, 0.5, 0.8)
+    words: list[tuple[Motion, Motion]] = [
+        ("pan left", "pan right"), ("tilt up", "tilt down"), ("zoom in", "zoom out"), ("roll", "roll"),
+    ]  # fmt: skip
+    speed = (abs(x), abs(y), float(np.expm1(abs(zoom))), abs(turn) / (2 * np.pi))[top]
+    return CameraMotion(words[top][0 if trend.rates[top] > 0 else 1], float(speed), confidence)
+
+
+def _ramp(value: float, low: float, high: float) -> float:
+    """0.3 at `low`, 1 at `high`, straight in between."""
+    return float(np.interp(value, [low, high], [0.3, 1.0]))
+
+
+def classify(fits: PairFits) -> CameraMotion:
+    """The camera's motion over the shot; unknown where the picture does not tell."""
+    if not len(fits):
+        return UNKNOWN
+    trend = find_trend(fits, fits.scene)
+    if trend is None:
+        return UNKNOWN
+    named = name_motion(trend)
+    score = float(np.mean(fits.scene.score[~np.isnan(fits.scene.log_scale)]))
+    confidence = named.confidence * float(np.interp(score, [0.1, 0.4], [0.2, 1.0]))
+    return CameraMotion(named.motion, named.speed, round(confidence, 3))

@@ -1,0 +1,226 @@
+"""Motion of the scene between consecutive frames: `fit_pairs`."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from vidprompter.errors import InputError
+
+from .background import Chain, find_chains
+from .layers import FloatArray, fit_similarity, to_complex
+from .tracks import Tracks, follow_points, gray_small
+
+WINDOW_SECONDS = 1.0
+MAX_WINDOW = 12  # steps
+
+
+@dataclass(frozen=True)
+class PairTracks:
+    """Points followed from one frame to the next.
+
+    start, end: (K, 2) places in fractions of the frame. scene: (K,) bool, True where the point moves with
+    the scene.
+    """
+
+    start: FloatArray
+    end: FloatArray
+    scene: NDArray[np.bool_]
+
+
+@dataclass(frozen=True)
+class SceneMotion:
+    """Motion of one layer over the P pairs of a clip, NaN where it could not be followed.
+
+    shift: (P, 2) displacement of the frame's middle, in fractions of width and height.
+    log_scale: (P,) natural logarithm of the growth of the picture. turn: (P,) radians, clockwise on screen.
+    score: (P,) how much the layer looks like the scene, 0-1.
+    """
+
+    shift: FloatArray
+    log_scale: FloatArray
+    turn: FloatArray
+    score: FloatArray
+
+
+@dataclass(frozen=True)
+class PairFits:
+    """Scene motion of every pair of consecutive frames; P = frames - 1.
+
+    times: (P, 2) seconds of the two frames. matrices: (P, 2, 3) affine maps of points in fractions of the
+    frame (x, y in 0-1) from the first frame to the second, NaN where there is no fit (a gap in time, nothing
+    to follow). inliers: (P,) share 0-1 of the points that move with the scene. tracks: the points of each
+    pair. scene: the same motion as numbers; rival: that of the strongest other layer, if there is one.
+    size: (width, height) in pixels of the pictures that were compared. density: followed points per cell.
+    """
+
+    times: FloatArray
+    matrices: FloatArray
+    inliers: FloatArray
+    tracks: tuple[PairTracks, ...]
+    scene: SceneMotion
+    rival: SceneMotion | None
+    size: tuple[int, int]
+
+    def __len__(self) -> int:
+        return len(self.tracks)
+
+
+def split_bursts(timestamps: FloatArray) -> list[tuple[int, int]]:
+    """[first, last] frame numbers of stretches without gaps longer than twice the median step."""
+    steps = np.diff(timestamps)
+    if not steps.size:
+        return [(0, 0)] if timestamps.size else []
+    cuts = np.flatnonzero(steps > 2.0 * float(np.median(steps)))
+    firsts = [0, *(cuts + 1).tolist()]
+    lasts = [*cuts.tolist(), len(timestamps) - 1]
+    return list(zip(firsts, lasts, strict=True))
+
+
+def check_input(frames: NDArray[np.uint8], timestamps: FloatArray) -> None:
+    """None; raises InputError where frames and timestamps do not go together."""
+    if frames.ndim != 4 or frames.shape[3] != 3 or frames.dtype != np.uint8:
+        raise InputError(
+            f"camera motion needs frames (T, H, W, 3) uint8, got {frames.shape} {frames.dtype}; "
+            "pass Clip.frames"
+        )
+    if timestamps.shape != frames.shape[:1]:
+        raise InputError(
+            f"camera motion got {frames.shape[0]} frames and {timestamps.size} timestamps; pass one each"
+        )
+    if timestamps.size > 1 and not bool((np.diff(timestamps) > 0).all()):
+        raise InputError("timestamps must increase strictly; sort the frames by presentation time")
+
+
+def _members(chain: Chain, pairs: int) -> list[NDArray[np.intp]]:
+    """Track ids of the chain's layer for each pair of the burst."""
+    ids: list[list[NDArray[np.intp]]] = [[] for _ in range(pairs)]
+    for window, layer in zip(chain.windows, chain.layers, strict=True):
+        for pair in range(window.start, window.end):
+            ids[pair].append(window.ids[layer.member])
+    return [np.unique(np.concatenate(i)) if i else np.zeros(0, np.intp) for i in ids]
+
+
+def _pair_scores(chain: Chain, pairs: int) -> FloatArray:
+    total, count = np.zeros(pairs), np.zeros(pairs)
+    for window, score in zip(chain.windows, chain.scores, strict=True):
+        total[window.start : window.end] += score
+        count[window.start : window.end] += 1
+    return np.asarray(total / np.maximum(count, 1))
+
+
+def robust_pair(tracks: Tracks, ids: NDArray[np.intp], pair: int) -> tuple[complex, complex] | None:
+    """(a, b) of the similarity of the given tracks from frame `pair` to the next, in pixels."""
+    alive = ids[~np.isnan(tracks.xy[ids, pair, 0]) & ~np.isnan(tracks.xy[ids, pair + 1, 0])]
+    if len(alive) < 5:
+        return None
+    source, target = to_complex(tracks, alive, pair), to_complex(tracks, alive, pair + 1)
+    weights = np.ones(len(alive))
+    a, b = 1 + 0j, 0j
+    for _ in range(4):
+        a, b = fit_similarity(source, target, weights)
+        miss = np.abs(a * source + b - target)
+        scale = max(0.1, 2.5 * float(np.median(miss)))
+        weights = np.clip(1 - (miss / scale) ** 2, 0, 1) ** 2 + 1e-9
+    return a, b
+
+
+def _motion(tracks: Tracks, chain: Chain, pairs: int) -> tuple[SceneMotion, list[NDArray[np.intp]]]:
+    members = _members(chain, pairs)
+    shift = np.full((pairs, 2), np.nan)
+    scale, turn = np.full(pairs, np.nan), np.full(pairs, np.nan)
+    for pair, ids in enumerate(members):
+        fit = robust_pair(tracks, ids, pair)
+        if fit is None:
+            continue
+        a, b = fit
+        shift[pair] = b.real / tracks.size[0], b.imag / tracks.size[1]
+        scale[pair], turn[pair] = np.log(abs(a)), np.angle(a)
+    return SceneMotion(shift, scale, turn, _pair_scores(chain, pairs)), members
+
+
+def _empty(pairs: int) -> SceneMotion:
+    nan = np.full(pairs, np.nan)
+    return SceneMotion(np.full((pairs, 2), np.nan), nan, nan.copy(), np.zeros(pairs))
+
+
+def _matrices(motion: SceneMotion, size: tuple[int, int]) -> FloatArray:
+    """(P, 2, 3) maps of fractions of the frame, from the motion about the frame's middle."""
+    aspect = size[0] / size[1]
+    grow = np.exp(motion.log_scale)
+    cos, sin = grow * np.cos(motion.turn), grow * np.sin(motion.turn)
+    out = np.full((len(grow), 2, 3), np.nan)
+    out[:, 0, 0], out[:, 0, 1] = cos, -sin / aspect
+    out[:, 1, 0], out[:, 1, 1] = sin * aspect, cos
+    middle = np.array([0.5, 0.5])
+    out[:, :, 2] = motion.shift + middle - out[:, :, :2] @ middle
+    return out
+
+
+def _pair_tracks(tracks: Tracks, pair: int, members: NDArray[np.intp]) -> PairTracks:
+    ids = tracks.alive(pair, pair + 1)
+    size = np.array(tracks.size, dtype=np.float64)
+    start = tracks.xy[ids, pair].astype(np.float64) / size
+    end = tracks.xy[ids, pair + 1].astype(np.float64) / size
+    return PairTracks(start, end, np.isin(ids, members))
+
+
+def _no_tracks() -> PairTracks:
+    return PairTracks(np.zeros((0, 2)), np.zeros((0, 2)), np.zeros(0, np.bool_))
+
+
+def _join(parts: list[SceneMotion]) -> SceneMotion:
+    return SceneMotion(
+        np.concatenate([p.shift for p in parts]),
+        np.concatenate([p.log_scale for p in parts]),
+        np.concatenate([p.turn for p in parts]),
+        np.concatenate([p.score for p in parts]),
+    )
+
+
+def fit_pairs(frames: NDArray[np.uint8], timestamps: NDArray[np.float64]) -> PairFits:
+    """Scene motion between consecutive frames of one shot, and the points it was measured from.
+
+    frames: (T, H, W, 3) uint8 sRGB; timestamps: (T,) seconds, strictly increasing. Steps longer than twice
+    the median one are gaps: nothing is fitted across them. Raises InputError for other shapes.
+    """
+    timestamps = np.asarray(timestamps, dtype=np.float64)
+    check_input(frames, timestamps)
+    pairs = max(0, len(timestamps) - 1)
+    grays = gray_small(frames) if len(frames) else []
+    size = (grays[0].shape[1], grays[0].shape[0]) if grays else (1, 1)
+    step = float(np.median(np.diff(timestamps))) if pairs else 1.0
+    longest = int(np.clip(round(WINDOW_SECONDS / step), 1, MAX_WINDOW))
+    scene_parts: list[SceneMotion] = []
+    rival_parts: list[SceneMotion] = []
+    points: list[PairTracks] = []
+    rivals = 0
+    for first, last in split_bursts(timestamps):
+        if scene_parts:
+            scene_parts.append(_empty(1))
+            rival_parts.append(_empty(1))
+            points.append(_no_tracks())
+        count = last - first
+        if not count:
+            continue
+        tracks = follow_points(grays[first : last + 1])
+        chains = find_chains(tracks, longest)
+        motion, members = _motion(tracks, chains[0], count) if chains else (_empty(count), [])
+        scene_parts.append(motion)
+        rival_parts.append(_motion(tracks, chains[1], count)[0] if len(chains) > 1 else _empty(count))
+        rivals += len(chains) > 1
+        none = np.zeros(0, np.intp)
+        points += [_pair_tracks(tracks, p, members[p] if members else none) for p in range(count)]
+    scene = _join(scene_parts) if scene_parts else _empty(0)
+    inliers = np.array([float(p.scene.mean()) if len(p.scene) else 0.0 for p in points])
+    return PairFits(
+        times=np.stack([timestamps[:-1], timestamps[1:]], axis=1) if pairs else np.zeros((0, 2)),
+        matrices=_matrices(scene, size),
+        inliers=inliers,
+        tracks=tuple(points),
+        scene=scene,
+        rival=_join(rival_parts) if rivals else None,
+        size=size,
+    )
