@@ -1,0 +1,68 @@
+"""Every test gets a home and caches of its own; tests marked `weights` get the real weights, or say why not.
+
+This is done by hooks and not by an autouse fixture, so that fixtures of any scope already see the right place.
+"""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from functools import lru_cache
+from pathlib import Path
+
+import pytest
+
+REAL_HOME_KEY = pytest.StashKey[dict[str, str | None]]()
+
+# HOME itself is left alone: VidPrompter and the model libraries ask for these first.
+_PLACES = {
+    "VIDPROMPTER_HOME": "vidprompter",
+    "XDG_CACHE_HOME": "cache",
+    "XDG_CONFIG_HOME": "config",
+    "XDG_DATA_HOME": "data",
+    "HF_HOME": "hub",
+}
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    config.stash[REAL_HOME_KEY] = {name: os.environ.get(name) for name in _PLACES}
+    os.environ["HF_HUB_OFFLINE"] = "1"  # no test may reach for a model hub
+    os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    real = item.config.stash[REAL_HOME_KEY]
+    if item.get_closest_marker("weights"):
+        _put(real)
+        missing = missing_weights()
+        if missing:
+            pytest.skip(f"built-in weights are not here: {missing}")
+    else:
+        base = Path(item.config._tmp_path_factory.getbasetemp()) / "home"  # type: ignore[attr-defined]
+        _put({name: str(base / folder) for name, folder in _PLACES.items()})
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _environment_comes_back(request: pytest.FixtureRequest) -> Iterator[None]:
+    yield
+    _put(request.config.stash[REAL_HOME_KEY])
+
+
+@lru_cache(maxsize=1)
+def missing_weights() -> str:
+    """Why tests marked `weights` cannot run: the last line that the command said; empty when all is here."""
+    done = subprocess.run(
+        [sys.executable, "-m", "batch.entry", "models", "path", "builtin"], capture_output=True, text=True
+    )
+    return "" if done.returncode == 0 else (done.stderr.strip().splitlines() or ["no reason given"])[-1]
+
+
+def _put(places: dict[str, str | None]) -> None:
+    for name, value in places.items():
+        if value is None:
+            os.environ.pop(name, None)
+        else:
+            os.environ[name] = value
