@@ -15,6 +15,7 @@ class VideoInfo:
     """What the container says. Sizes are of the displayed picture (rotation applied); times in seconds.
 
     frame_count is the container's own figure and may be an estimate. backend: "decord", "pyav" or "image".
+    damaged: part of the file did not decode; the clip holds the rest.
     """
 
     path: str
@@ -26,6 +27,7 @@ class VideoInfo:
     rotation: int
     codec: str
     backend: str
+    damaged: bool = False
 
 
 @dataclass(frozen=True)
