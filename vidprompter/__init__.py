@@ -9,8 +9,11 @@ Nothing heavy is imported until it is used.
 
 from __future__ import annotations
 
+import os
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
+
+from vidprompter._shadow import check_own_packages
 
 if TYPE_CHECKING:
     from vidprompter.api import VidPrompter as VidPrompter
@@ -18,6 +21,8 @@ if TYPE_CHECKING:
     from vidprompter.tasks import Request as Request
     from vidprompter.tasks import Sampling as Sampling
     from vidprompter.tasks import Task as Task
+
+check_own_packages(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))  # noqa: PTH100, PTH120
 
 __version__ = "0.1.0"
 

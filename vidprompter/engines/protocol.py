@@ -1,0 +1,47 @@
+"""What the batch engine asks of anything that writes prompts; `vidprompter.VidPrompter` is one."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+from vidprompter.errors import VidPrompterError
+from vidprompter.tasks import Prompt, Request
+
+
+@dataclass(frozen=True)
+class WriterIdentity:
+    """Who writes: known before any weight is loaded, so that a finished run is resumed without a model."""
+
+    model: str
+    revision: str
+    engine: str
+
+
+class PromptWriter(Protocol):
+    """Turns requests into prompts, many at a time."""
+
+    @property
+    def model(self) -> str:
+        """The model's registry name, folder or hub id."""
+        ...
+
+    @property
+    def revision(self) -> str:
+        """The pinned revision of its weights."""
+        ...
+
+    @property
+    def engine(self) -> str:
+        """What runs it, e.g. "transformers"."""
+        ...
+
+    def generate_batch(self, requests: Sequence[Request]) -> Sequence[Prompt | VidPrompterError]:
+        """One result per request, in their order; a request that cannot be answered gives its error."""
+        ...
+
+
+def identity_of(writer: PromptWriter) -> WriterIdentity:
+    """The identity of a loaded writer."""
+    return WriterIdentity(writer.model, writer.revision, writer.engine)
