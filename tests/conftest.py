@@ -1,6 +1,6 @@
 """Every test gets a home and caches of its own; tests marked `weights` get the real weights, or say why not.
 
-This is done by hooks and not by an autouse fixture, so that fixtures of any scope already see the right place.
+This is done by hooks and not by an autouse fixture, so that fixtures of any scope see the right place.
 """
 
 from __future__ import annotations

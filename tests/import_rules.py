@@ -2,9 +2,10 @@
 
     {tui} -> {batch} -> {scoring, t2v_bridge} -> {vidprompter} -> {models}
 
-A room may use the rooms below it, never one above or beside it. Three kinds of door are looked at: import
-statements (also inside functions and under TYPE_CHECKING), names handed to `import_module` and its like, and lazy
-"room.module:object" strings. Only `batch` may hold lazy names of `tui`: that is how the command starts the app.
+A room may use the rooms below it, never one above or beside it. Three kinds of door are looked at:
+import statements (also inside functions and under TYPE_CHECKING), names handed to `import_module` and its
+like, and lazy "room.module:object" strings. Only `batch` may hold lazy names of `tui`: that is how the
+command starts the app.
 """
 
 from __future__ import annotations
@@ -85,13 +86,17 @@ def _targets(node: ast.AST, relative: Path, root: Path, docstrings: set[int]) ->
         text = _leading_text(node.args[0])
         if text:
             yield text.rstrip("."), "loader call"
-    elif isinstance(node, ast.Constant) and isinstance(node.value, str) and id(node) not in docstrings:
-        if _names_a_module(node.value, root):
-            yield node.value, "string"
+    elif (
+        isinstance(node, ast.Constant)
+        and isinstance(node.value, str)
+        and id(node) not in docstrings
+        and _names_a_module(node.value, root)
+    ):
+        yield node.value, "string"
 
 
 def _absolute(node: ast.ImportFrom, relative: Path) -> str:
-    """The dotted name that `from x import y` asks for; relative imports are resolved against the file's folder."""
+    """The dotted name that `from x import y` asks for, relative imports resolved against the folder."""
     if node.level == 0:
         return node.module or ""
     package = list(relative.parent.parts)
@@ -108,7 +113,7 @@ def _callee(node: ast.Call) -> str:
 
 
 def _leading_text(node: ast.expr) -> str:
-    """The constant text that `node` starts with: all of a string, or the first piece of an f-string or a sum."""
+    """The constant text that `node` starts with: a whole string, or the head of an f-string or a sum."""
     if isinstance(node, ast.Constant) and isinstance(node.value, str):
         return node.value
     if isinstance(node, ast.JoinedStr) and node.values:
@@ -117,9 +122,9 @@ def _leading_text(node: ast.expr) -> str:
 
 
 def _names_a_module(text: str, root: Path) -> bool:
-    """Whether `text` is "room.module", "room.module:object" or "room:object" of a room (there or still to come).
+    """Whether `text` is "room.module", "room.module:object" or "room:object" of one of our rooms.
 
-    "models.json" and plain words like "models" are not: a dotted name without an object has to exist as a file.
+    "models.json" and plain words like "models" are not: a dotted name without an object has to exist.
     """
     match = _DOTTED.fullmatch(text)
     if not match or match[1] not in MAY_USE.keys() | NOT_INSTALLED:
