@@ -93,7 +93,7 @@ class DecordReader:
         times = ticks * base.numerator / base.denominator + self._probe.first_time
         if not np.isfinite(times).all() or (np.diff(times) <= 0).any():
             raise CannotRead("decord's times do not increase")
-        return times
+        return np.asarray(times, dtype=np.float64)
 
     def _decode(self, reader: Any, numbers: list[int]) -> NDArray[np.uint8]:
         import decord

@@ -12,11 +12,13 @@ from vidprompter.errors import EmptyVideo, NotAVideoFile, VideoNotFound, VideoUn
 
 Kind = Literal["video", "image"]
 
-VIDEO_SUFFIXES = frozenset(
-    ".mp4 .m4v .mov .mkv .webm .avi .mpg .mpeg .ts .m2ts .mts .wmv .asf .flv .f4v .3gp .3g2 .ogv .vob .mxf .y4m "
-    ".h264 .264 .h265 .hevc .265 .ivf .dv .nut .divx .qt".split()
-)
-IMAGE_SUFFIXES = frozenset(".jpg .jpeg .jpe .png .apng .webp .bmp .gif .tif .tiff .ppm .pgm".split())
+_VIDEO_ENDINGS = """
+mp4 m4v mov qt mkv webm avi divx mpg mpeg vob ts m2ts mts wmv asf flv f4v 3gp 3g2 ogv mxf y4m ivf dv nut
+h264 264 h265 265 hevc
+"""
+_IMAGE_ENDINGS = "jpg jpeg jpe png apng webp bmp gif tif tiff ppm pgm"
+VIDEO_SUFFIXES = frozenset(f".{ending}" for ending in _VIDEO_ENDINGS.split())
+IMAGE_SUFFIXES = frozenset(f".{ending}" for ending in _IMAGE_ENDINGS.split())
 
 _IMAGE_MAGIC = (
     (b"\xff\xd8\xff", "JPEG picture"),
@@ -159,7 +161,7 @@ def _read_head(path: Path) -> bytes:
     try:
         # O_NONBLOCK: the file may have become a pipe since it was looked at.
         descriptor = os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0))
-        with open(descriptor, "rb") as file:
+        with os.fdopen(descriptor, "rb") as file:
             return file.read(_HEAD_BYTES)
     except OSError as error:
         raise _unreadable(path, error) from None

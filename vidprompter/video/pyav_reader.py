@@ -1,4 +1,4 @@
-"""Reads any video that PyAV (FFmpeg) knows: rotation, odd pixels, 10 bit, alpha, damaged and very long files."""
+"""Reads any video that PyAV (FFmpeg) knows: rotated, of 10 bit, with alpha, damaged or very long."""
 
 from __future__ import annotations
 
@@ -90,7 +90,7 @@ class _Stepper:
         return self.time + (shown or self._probe.frame_seconds)
 
     def show(self, time: float) -> None:
-        """Puts the frame that is on screen at `time` into `frame`: the last at or before it, else the first."""
+        """Puts the frame on screen at `time` into `frame`: the last at or before it, else the first."""
         if self._seeks and self._seek_pays(time):
             self._seek(time)
         self._walk(time)

@@ -19,7 +19,7 @@ TIME_SLACK = 1e-6
 
 @dataclass(frozen=True)
 class Moment:
-    """A wanted moment: the picture on screen at `time` (seconds of the file), for each of `plans` (numbers)."""
+    """A wanted moment: the picture on screen at `time` (seconds of the file), for `plans` (numbers)."""
 
     time: float
     plans: frozenset[int]

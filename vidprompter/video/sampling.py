@@ -18,7 +18,7 @@ _EDGE = 1e-9
 
 
 class SamplingPlan(Protocol):
-    """Chooses moments, and bounds the size of the pictures taken there (`max_side`, longer side in pixels)."""
+    """Chooses moments and bounds the pictures taken there."""
 
     @property
     def max_side(self) -> int:
@@ -45,16 +45,17 @@ class Uniform:
         """`start + (i + 1/2) (end - start) / count`; the single moment `start` for an empty range."""
         if end <= start:
             return np.array([start])
-        return _increasing(start + (np.arange(self.count) + 0.5) * ((end - start) / self.count), start, end)
+        middles = np.arange(self.count, dtype=np.float64) + 0.5
+        return _increasing(start + middles * ((end - start) / self.count), start, end)
 
 
 @dataclass(frozen=True)
 class AtRate:
     """`fps` moments a second over the whole range.
 
-    Where that is more than `max_frames`, evenly spaced bursts of `burst_frames` consecutive moments at the same
-    rate stand for the whole, each in the middle of its part: motion can still be measured inside a burst, and
-    the gap between bursts shows in the timestamps.
+    Where that is more than `max_frames`, evenly spaced bursts of `burst_frames` consecutive moments at the
+    same rate stand for the whole, each in the middle of its part: motion can still be measured inside a
+    burst, and the gap between bursts shows in the timestamps.
     """
 
     fps: float = 8.0

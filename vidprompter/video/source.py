@@ -26,15 +26,15 @@ if TYPE_CHECKING:
 
 # A damaged file is worth describing from this many frames on.
 MIN_FRAMES_OF_DAMAGED = 3
-# A container's length is often a few frames off; more than this missing at the end means that the file is cut.
+# A container's length is often a few frames off; more than this missing at the end: the file is cut.
 _SHORTFALL_SECONDS = 1.0
 
 
 class VideoSource:
     """A video or picture file, or the part of it between `start` and `end` (seconds).
 
-    Nothing is read before `info` or `sample` is asked for. threads: of the decoder, 0 for one per core; take 1
-    where several workers decode at once. use_decord: False goes to PyAV at once.
+    Nothing is read before `info` or `sample` is asked for. threads: of the decoder, 0 for one per core;
+    take 1 where several workers decode at once. use_decord: False goes to PyAV at once.
     """
 
     def __init__(
@@ -71,8 +71,8 @@ class VideoSource:
     def sample(self, *plans: SamplingPlan) -> tuple[Clip, ...]:
         """One clip for each plan, all from one pass over the file.
 
-        A clip holds the pictures on screen at the moments of its plan, each once; so it may hold fewer than the
-        plan asks for where the video has fewer. Of a file that breaks off, the part that decodes is sampled.
+        A clip holds the pictures on screen at the moments of its plan, each once; so it may hold fewer than
+        the plan asks for where the video has fewer. Of a file that breaks off, what decodes is sampled.
 
         Raises:
             VideoError: one of its kinds says why the file cannot be used.
@@ -83,7 +83,7 @@ class VideoSource:
         info = self.info
         clips, reader = self._decode(plans, info.duration)
         if reader.ended_at is not None and self._is_cut(reader.ended_at, info.duration):
-            # What is there is sampled as if it were the whole; the first pass had its later moments in the void.
+            # What is there is sampled as if it were the whole.
             clips, reader = self._decode(plans, self._real_duration())
         frames = max(len(clip) for clip in clips)
         if reader.damaged and frames < min(MIN_FRAMES_OF_DAMAGED, info.frame_count):
@@ -129,7 +129,7 @@ class VideoSource:
         start = first if self.start is None else max(self.start, first)
         if self.start is not None and self.start >= last and self.start > 0:
             raise InputError(
-                f"start is {self.start:g} s, but {show(self.path)} ends at {last:.3f} s; take an earlier start"
+                f"start is {self.start:g} s, but {show(self.path)} ends at {last:.3f} s; start earlier"
             )
         return start, last if self.end is None else min(self.end, last)
 
