@@ -45,6 +45,23 @@ def pytest_runtest_setup(item: pytest.Item) -> None:
         _put({name: str(base / folder) for name, folder in _PLACES.items()})
 
 
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """`slow` and `gpu` tests are named as skipped, with what runs them, unless -m asks for them."""
+    asked = config.option.markexpr
+    for item in items:
+        if item.get_closest_marker("slow") and "slow" not in asked:
+            item.add_marker(pytest.mark.skip(reason="slow: minutes; run with -m slow"))
+        if item.get_closest_marker("gpu") and not has_gpu():
+            item.add_marker(pytest.mark.skip(reason="gpu: no CUDA device here"))
+
+
+@lru_cache(maxsize=1)
+def has_gpu() -> bool:
+    import torch
+
+    return torch.cuda.is_available()
+
+
 @pytest.fixture(scope="session", autouse=True)
 def _environment_comes_back(request: pytest.FixtureRequest) -> Iterator[None]:
     yield
