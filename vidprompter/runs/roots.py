@@ -1,0 +1,58 @@
+"""Folders that items are named from, so that a moved collection or another working folder changes no name."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+
+from vidprompter.runs.ledger import Ledger
+
+
+class Roots:
+    """Gives (root number, relative path) for files; folders are registered in the ledger as they come."""
+
+    def __init__(self, ledger: Ledger | None, say: Callable[[str], None], *, remember: bool = True) -> None:
+        """`say` is told when a folder was found moved; `remember` False leaves the ledger alone."""
+        self._ledger = ledger if remember else None
+        self._say = say
+        self._numbers = ledger.roots() if ledger is not None else {}
+
+    def name(self, path: str, root: str) -> tuple[int, str]:
+        """The name of `path`, which was found under `root`; both absolute and without "..".
+
+        A folder that is registered already and holds `path` names it, so that a clip has one name whether it
+        was given by folder, by glob or alone.
+        """
+        found = self._holder(path)
+        if found is None:
+            self._register(root)
+            found = self._holder(path) or root
+        relative = os.path.relpath(path, found).replace(os.sep, "/")
+        return self._numbers[found], relative
+
+    def _holder(self, path: str) -> str | None:
+        folder = os.path.dirname(path)  # noqa: PTH120 - once per item
+        while folder not in self._numbers:
+            parent = os.path.dirname(folder)  # noqa: PTH120
+            if parent == folder:
+                return None
+            folder = parent
+        return folder
+
+    def _register(self, root: str) -> None:
+        """Adds `root`: as the new place of a folder of the same name that is gone, or else as a new one."""
+        gone = [
+            old
+            for old in self._numbers
+            if os.path.basename(old) == os.path.basename(root) and not os.path.isdir(old)  # noqa: PTH112, PTH119
+        ]
+        if len(gone) == 1:
+            number = self._numbers.pop(gone[0])
+            if self._ledger is not None:
+                self._ledger.move_root(number, root)
+            self._say(f"{gone[0]!r} is gone; its clips are now looked for under {root!r}")
+        elif self._ledger is not None:
+            number = self._ledger.add_root(root)
+        else:
+            number = 1 + max(self._numbers.values(), default=0)
+        self._numbers[root] = number
