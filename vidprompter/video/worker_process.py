@@ -1,0 +1,117 @@
+"""The parent's side of one worker: its process, the thread that reads from it, the file with its stderr."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import pickle
+import signal
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+from collections.abc import Callable
+from typing import Any, BinaryIO
+
+from vidprompter.video.worker import Done, Ready, read_frame, write_frame
+
+# The child gets this process's import path as it is: nothing in the working folder can shadow us.
+_BOOT = (
+    "import sys, json; sys.path[:] = json.loads(sys.argv[1]); "
+    "from vidprompter.video.worker import serve; serve()"
+)
+_SINGLE_THREADED = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
+_LAST_WORDS_BYTES = 2000
+
+
+class WorkerProcess:
+    """A fresh interpreter that runs `serve`. report: called from a thread with each message, None at its end.
+
+    is_ready: kept by the pool. since: when it was started or got its item, `time.monotonic`.
+    """
+
+    def __init__(self, setup: bytes, report: Callable[[WorkerProcess, Ready | Done | None], None]) -> None:
+        self.is_ready = False
+        self.since = time.monotonic()
+        self._report = report
+        self._errors = tempfile.TemporaryFile()  # noqa: SIM115 - closed by kill
+        paths = json.dumps([path for path in sys.path if isinstance(path, str)])
+        self._process = subprocess.Popen(
+            [sys.executable, "-I", "-c", _BOOT, paths],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=self._errors,
+            env=_environment(),
+            **_own_group(),
+        )
+        threading.Thread(target=self._listen, args=(setup,), daemon=True).start()
+
+    def give(self, payload: bytes) -> None:
+        """Hands an item over; a worker that is gone reports its death in its own time."""
+        self.since = time.monotonic()
+        # In a thread: a large item fills the pipe, and nobody may be reading.
+        threading.Thread(target=self._send, args=(payload,), daemon=True).start()
+
+    def wait_dead(self) -> None:
+        """Gives a process that closed its pipe a moment to leave its own exit code."""
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            self._process.wait(timeout=2.0)
+
+    def kill(self) -> str:
+        """Ends the process and says how it went: exit code or signal, and the last line of its stderr."""
+        self._process.kill()
+        code = self._process.wait()
+        with contextlib.suppress(OSError):
+            _pipe(self._process.stdin).close()
+        said = self._last_words()
+        self._errors.close()
+        return f"{_exit_text(code)}; it said: {said}" if said else _exit_text(code)
+
+    def _send(self, payload: bytes) -> None:
+        # A failure is not news: the listening thread notices the death and reports it.
+        with contextlib.suppress(OSError, ValueError):
+            write_frame(_pipe(self._process.stdin), payload)
+
+    def _listen(self, setup: bytes) -> None:
+        self._send(setup)
+        with _pipe(self._process.stdout) as pipe:
+            while (frame := read_frame(pipe)) is not None:
+                self._report(self, pickle.loads(frame))
+        self._report(self, None)
+
+    def _last_words(self) -> str:
+        with contextlib.suppress(OSError, ValueError):
+            size = self._errors.seek(0, os.SEEK_END)
+            self._errors.seek(max(0, size - _LAST_WORDS_BYTES))
+            lines = self._errors.read().decode(errors="replace").splitlines()
+            return next((line.strip()[:200] for line in reversed(lines) if line.strip()), "")
+        return ""
+
+
+def _pipe(pipe: Any) -> BinaryIO:
+    assert pipe is not None  # Popen was asked for pipes
+    return pipe  # type: ignore[no-any-return]
+
+
+def _environment() -> dict[str, str]:
+    """Ours, with the maths libraries held to one thread: the workers are the parallelism."""
+    return {**dict.fromkeys(_SINGLE_THREADED, "1"), **os.environ}
+
+
+def _own_group() -> dict[str, Any]:
+    """Keeps the terminal's Ctrl-C away from the workers: the parent decides."""
+    if sys.platform == "win32":
+        return {"creationflags": subprocess.CREATE_NEW_PROCESS_GROUP}
+    return {"process_group": 0}
+
+
+def _exit_text(code: int) -> str:
+    if code >= 0:
+        return f"exit code {code}"
+    try:
+        name = signal.Signals(-code).name
+    except ValueError:
+        name = f"signal {-code}"
+    return f"{name}, perhaps out of memory" if -code == 9 else name
