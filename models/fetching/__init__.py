@@ -1,0 +1,1 @@
+"""Getting weights onto this machine, and finding them there."""
