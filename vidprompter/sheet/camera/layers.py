@@ -34,7 +34,7 @@ class Window:
     """The tracks that live from frame `start` to `end`, and their votes.
 
     ids: (N,) rows of `Tracks.xy`. z: (3, N) places at the start, in the middle and at the end.
-    votes: (N,) weights; those of one cell add up to one.
+    votes: (N,) weights; those of one cell add up to one at most.
     """
 
     start: int
@@ -63,12 +63,15 @@ def to_complex(tracks: Tracks, ids: NDArray[np.intp], frame: int) -> ComplexArra
     return np.asarray(xy[:, 0] - width / 2 + 1j * (xy[:, 1] - height / 2))
 
 
-def cell_votes(z: ComplexArray, size: tuple[int, int]) -> FloatArray:
-    """(N,) weights that share one vote between the points of each cell."""
+def cell_votes(z: ComplexArray, worth: FloatArray, size: tuple[int, int]) -> FloatArray:
+    """(N,) weights that share one vote between the points of each cell, less where all of them are weak."""
     col = np.floor((z.real + size[0] / 2) / VOTE_CELL).astype(int)
     row = np.floor((z.imag + size[1] / 2) / VOTE_CELL).astype(int)
-    _, where, count = np.unique(row * 1000 + col, return_inverse=True, return_counts=True)
-    return np.asarray(1.0 / count[where])
+    _, where = np.unique(row * 1000 + col, return_inverse=True)
+    total = np.bincount(where, worth)
+    best = np.zeros_like(total)
+    np.maximum.at(best, where, worth)
+    return np.asarray(worth * (best / np.maximum(total, 1e-12))[where])
 
 
 def open_window(tracks: Tracks, start: int, longest: int, last: int) -> Window | None:
@@ -80,7 +83,7 @@ def open_window(tracks: Tracks, start: int, longest: int, last: int) -> Window |
         if len(ids) >= max(MIN_TRACKS, KEEP_SHARE * here) or (end == start + 1 and len(ids) >= MIN_TRACKS):
             frames = (start, (start + end + 1) // 2, end)
             z = np.stack([to_complex(tracks, ids, f) for f in frames])
-            return Window(start, end, ids, z, cell_votes(z[0], tracks.size))
+            return Window(start, end, ids, z, cell_votes(z[0], tracks.worth[ids], tracks.size))
         end -= 1
     return None
 

@@ -18,6 +18,7 @@ CELL = 20  # pixels; one grid cell of the feature selection
 PER_CELL = 2
 BACK_TOLERANCE = 0.6  # pixels between a point and its way forth and back
 MIN_EIGENVALUE = 2.5e-5  # of the structure tensor, for grey levels in [0, 1]; below it there is only noise
+HALF_WORTH = 2e-4  # eigenvalue of a point that counts half
 DARK = 24  # a row or column that never gets brighter than this is a letterbox bar
 
 FloatArray = NDArray[np.float64]
@@ -29,11 +30,13 @@ class Tracks:
     """Points followed over a burst.
 
     xy: (N, T, 2) float32 pixels of the small picture, NaN where the point is not (yet, any more) followed.
+    worth: (N,) 0-1, how far the point's texture rises above camera noise and what a codec makes of it.
     size: (width, height) of the small picture in pixels.
     active: (x0, y0, x1, y1) pixels of the picture without letterbox bars.
     """
 
     xy: NDArray[np.float32]
+    worth: NDArray[np.float64]
     size: tuple[int, int]
     active: tuple[int, int, int, int]
 
@@ -77,8 +80,8 @@ def active_area(grays: list[GrayArray]) -> tuple[int, int, int, int]:
 
 def best_points(
     gray: GrayArray, active: tuple[int, int, int, int], taken: NDArray[np.float32]
-) -> NDArray[np.float32]:
-    """(K, 2) new feature points, at most `PER_CELL` in a cell counting the `taken` (M, 2) ones."""
+) -> tuple[NDArray[np.float32], FloatArray]:
+    """(K, 2) new feature points, at most `PER_CELL` in a cell counting the `taken` (M, 2) ones; their worth."""
     eigen = np.asarray(cv2.cornerMinEigenVal(gray, 5, ksize=3))
     peaks = eigen >= np.asarray(cv2.dilate(eigen, np.ones((7, 7), np.uint8)))
     x0, y0, x1, y1 = active
@@ -98,7 +101,9 @@ def best_points(
     first = np.searchsorted(sorted_cells, sorted_cells, side="left")
     rank = np.arange(order.size) - first
     chosen = order[rank < room[sorted_cells]]
-    return np.stack([xs[chosen], ys[chosen]], axis=1).astype(np.float32)
+    strength = eigen[ys[chosen], xs[chosen]].astype(np.float64)
+    points = np.stack([xs[chosen], ys[chosen]], axis=1).astype(np.float32)
+    return points, strength / (strength + HALF_WORTH)
 
 
 def _follow(
@@ -136,9 +141,11 @@ def follow_points(grays: list[GrayArray]) -> Tracks:
     alive = np.zeros(0, dtype=np.intp)
     now = np.zeros((0, 2), np.float32)
     total = 0
+    worths: list[FloatArray] = []
     rows: list[tuple[NDArray[np.intp], NDArray[np.float32]]] = []
     for i, gray in enumerate(grays):
-        fresh = best_points(gray, active, now)
+        fresh, worth = best_points(gray, active, now)
+        worths.append(worth)
         alive = np.concatenate([alive, np.arange(total, total + len(fresh))])
         now = np.concatenate([now, fresh])
         total += len(fresh)
@@ -153,4 +160,4 @@ def follow_points(grays: list[GrayArray]) -> Tracks:
     xy = np.full((total, len(grays), 2), np.nan, np.float32)
     for i, (ids, points) in enumerate(rows):
         xy[ids, i] = points
-    return Tracks(xy, (width, height), active)
+    return Tracks(xy, np.concatenate(worths), (width, height), active)
