@@ -20,11 +20,10 @@ _PIXEL_FORMATS = frozenset(("yuv420p", "yuvj420p", "yuv422p", "yuvj422p", "yuv44
 # decord reads a whole file to index it, and its times are 32-bit floats: good to a tick of 1/90000 s for
 # a minute or two, and off by 0.5 ms in a long film.
 _LONGEST_SECONDS = 120.0
-_LARGEST_BYTES = 512 << 20
 _BATCH_FRAMES = 16
 
 
-def suits_decord(path: Path, probe: Probe) -> bool:
+def suits_decord(probe: Probe) -> bool:
     """True for what decord gets right: upright, 8 bit, opaque, sound, short, of a codec it knows."""
     return (
         probe.info.codec in _CODECS
@@ -33,7 +32,7 @@ def suits_decord(path: Path, probe: Probe) -> bool:
         and not probe.damaged
         and not needs_guess(probe)
         and probe.info.duration <= _LONGEST_SECONDS
-        and path.stat().st_size <= _LARGEST_BYTES
+        and probe.is_scanned
     )
 
 
@@ -79,7 +78,7 @@ class DecordReader:
                 num_threads=self._threads,
                 fault_tol=1,
             )
-        except (decord.DECORDError, RuntimeError, AssertionError, UnicodeEncodeError) as error:
+        except _errors() as error:
             raise CannotRead(str(error)) from None
         listed = self._probe.info.frame_count
         if abs(len(reader) - listed) > max(1, listed // 50):
@@ -96,12 +95,18 @@ class DecordReader:
         return np.asarray(times, dtype=np.float64)
 
     def _decode(self, reader: Any, numbers: list[int]) -> NDArray[np.uint8]:
-        import decord
-
         try:
             return np.asarray(reader.get_batch(numbers).asnumpy(), dtype=np.uint8)
-        except (decord.DECORDError, RuntimeError, IndexError) as error:
+        except _errors() as error:
             raise CannotRead(str(error)) from None
+
+
+def _errors() -> tuple[type[Exception], ...]:
+    """What decord raises when it gives up (no common ancestor), or is given a name that is no text."""
+    import decord
+
+    own = decord.DECORDError, decord.DECORDLimitReachedError
+    return *own, RuntimeError, AssertionError, IndexError, UnicodeEncodeError
 
 
 def _frames_at(times: NDArray[np.float64], moments: Sequence[Moment]) -> dict[int, set[int]]:

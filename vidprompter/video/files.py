@@ -5,8 +5,9 @@ from __future__ import annotations
 import errno
 import os
 import stat
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Literal
+from typing import BinaryIO, Literal
 
 from vidprompter.errors import EmptyVideo, NotAVideoFile, VideoNotFound, VideoUnreadable
 
@@ -116,25 +117,67 @@ def container_of(path: Path) -> str | None:
 
 
 def lacks_index(path: Path) -> bool:
-    """True for an MP4 or QuickTime file whose top level holds no `moov` or `moof` box: it was cut off."""
+    """True for an MP4 or QuickTime file whose top level holds no complete `moov` or `moof` box."""
     try:
+        size = path.stat().st_size
         with path.open("rb") as file:
-            end = file.seek(0, os.SEEK_END)
-            at = 0
-            while at + 8 <= end:
-                file.seek(at)
-                header = file.read(16)
-                length, name = int.from_bytes(header[:4], "big"), header[4:8]
-                if name in (b"moov", b"moof"):
-                    return at + length > end
-                if length == 1:
-                    length = int.from_bytes(header[8:16], "big")
-                if length < 8:
-                    return length == 0
-                at += length
+            return not any(name in (b"moov", b"moof") and end <= size for name, end in _boxes(file, size))
     except OSError:
         return False
-    return True
+
+
+def is_cut_off(path: Path) -> bool:
+    """True where the container says that it is longer than the file: MP4, QuickTime, Matroska, WebM, AVI."""
+    try:
+        size = path.stat().st_size
+        with path.open("rb") as file:
+            head = file.read(_HEAD_BYTES)
+            name = container_name(head)
+            if name == "AVI":
+                return int.from_bytes(head[4:8], "little") + 8 > size
+            if name == "Matroska or WebM":
+                return _segment_end(head) > size
+            return name == "MP4 or QuickTime" and any(end > size for _, end in _boxes(file, size))
+    except OSError:
+        return False
+
+
+def _boxes(file: BinaryIO, size: int) -> Iterator[tuple[bytes, int]]:
+    """Names and ends of the top-level boxes of an MP4; the last may end behind `size`."""
+    at = 0
+    while at + 8 <= size:
+        file.seek(at)
+        header = file.read(16)
+        length, name = int.from_bytes(header[:4], "big"), header[4:8]
+        if length == 1:
+            length = int.from_bytes(header[8:16], "big")
+        if length == 0:  # up to the end of the file
+            length = size - at
+        if length < 8:
+            return
+        at += length
+        yield name, at
+
+
+def _segment_end(head: bytes) -> int:
+    """Where the one segment of a Matroska file ends; 0 where it does not say (a live recording)."""
+    after_id = 4
+    length, width = _ebml_size(head, after_id)
+    at = after_id + width + length
+    if head[at : at + 4] != b"\x18\x53\x80\x67":
+        return 0
+    length, width = _ebml_size(head, at + 4)
+    is_unknown = length == (1 << 7 * width) - 1
+    return 0 if is_unknown or not width else at + 4 + width + length
+
+
+def _ebml_size(head: bytes, at: int) -> tuple[int, int]:
+    """The variable-length number at `at`, and how many bytes it takes (0: none there)."""
+    first = head[at] if at < len(head) else 0
+    if first == 0:
+        return 0, 0
+    width = 9 - first.bit_length()
+    return int.from_bytes(head[at : at + width], "big") & ((1 << 7 * width) - 1), width
 
 
 def _regular_size(path: Path) -> int:

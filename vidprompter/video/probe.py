@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from vidprompter.errors import CorruptVideo, NotAVideoFile, NoVideoStream, VideoUnreadable
 from vidprompter.video.clip import VideoInfo
-from vidprompter.video.files import container_of, lacks_index, show
+from vidprompter.video.files import container_of, is_cut_off, lacks_index, show
 from vidprompter.video.orientation import Orientation, orientation_of
 
 if TYPE_CHECKING:
@@ -19,6 +19,9 @@ if TYPE_CHECKING:
 # A stream that has not given one frame after this many packets is not going to.
 _FIRST_FRAME_PACKETS = 2000
 _DEFAULT_RATE = 25.0
+_RATE_TOLERANCE = 0.02
+# Up to this size all packets are read to learn the true length: a few milliseconds, from the disk's cache later.
+_SCAN_BYTES = 64 << 20
 
 
 @dataclass(frozen=True)
@@ -27,6 +30,7 @@ class Probe:
 
     coded_size: of a decoded frame, before pixel aspect and rotation. first_time: of the first frame, seconds.
     offset: what is taken off a presentation time so that the file starts at 0 (MPEG-TS starts anywhere).
+    is_scanned: length and number of frames were counted, not claimed.
     """
 
     info: VideoInfo
@@ -40,6 +44,7 @@ class Probe:
     color_range: int
     transfer: int
     damaged: bool
+    is_scanned: bool
 
     @property
     def frame_seconds(self) -> float:
@@ -149,8 +154,6 @@ def _first_frame(container: Any, stream: Any, path: Path) -> tuple[Any, int]:
 
 
 def _describe(path: Path, container: Any, stream: Any, frame: Any, damaged: bool) -> Probe:
-    import av
-
     matrix = frame.side_data.get("DISPLAYMATRIX")
     orientation = orientation_of(bytes(matrix) if matrix is not None else None)
     width, height = _square_pixels(frame.width, frame.height, stream.sample_aspect_ratio)
@@ -158,20 +161,18 @@ def _describe(path: Path, container: Any, stream: Any, frame: Any, damaged: bool
         width, height = height, width
     offset = file_offset(container, stream)
     first = float(frame.pts * frame.time_base) - offset if frame.pts is not None else 0.0
-    rate = float(stream.average_rate or stream.guessed_rate or stream.base_rate or 0) or _DEFAULT_RATE
-    duration, is_cut = _duration(container, stream, first, offset, rate, path)
+    length = _length(path, container, stream, first, offset)
     info = VideoInfo(
         path=str(path),
         width=width,
         height=height,
-        fps=rate,
-        duration=duration,
-        frame_count=stream.frames or max(1, round(duration * rate)),
+        fps=length.rate,
+        duration=length.seconds,
+        frame_count=length.frames,
         rotation=orientation.degrees,
         codec=stream.codec_context.name,
         backend="pyav",
     )
-    assert isinstance(frame, av.VideoFrame)
     return Probe(
         info=info,
         coded_size=(frame.width, frame.height),
@@ -183,7 +184,8 @@ def _describe(path: Path, container: Any, stream: Any, frame: Any, damaged: bool
         colorspace=int(frame.colorspace),
         color_range=int(frame.color_range),
         transfer=int(frame.color_trc),
-        damaged=damaged or is_cut,
+        damaged=damaged or is_cut_off(path),
+        is_scanned=length.is_scanned,
     )
 
 
@@ -197,21 +199,42 @@ def _square_pixels(width: int, height: int, aspect: Fraction | None) -> tuple[in
     return width, round(height / aspect)
 
 
-def _duration(
-    container: Any, stream: Any, first: float, offset: float, rate: float, path: Path
-) -> tuple[float, bool]:
-    """Seconds from the first frame to the end of the last, and whether the file stops before that."""
+@dataclass(frozen=True)
+class _Length:
+    """rate: frames per second. seconds: from the first frame to the end of the last. is_scanned: not a claim."""
+
+    rate: float
+    seconds: float
+    frames: int
+    is_scanned: bool
+
+
+def _length(path: Path, container: Any, stream: Any, first: float, offset: float) -> _Length:
+    """How long the video is: counted in a small file, by the container's word in a large one."""
+    rate = float(stream.average_rate or stream.guessed_rate or stream.base_rate or 0) or _DEFAULT_RATE
+    claimed = _claimed_end(path, container, stream, offset, first)
+    if claimed is None or path.stat().st_size <= _SCAN_BYTES:
+        # Claims err: an MP4 of varying frame times may end after its stated length, a WebM from a browser
+        # states none, and a rate of 1000 stands for "unknown".
+        scan = scan_packets(path, rate)
+        seconds = max(scan.end - first, 1 / rate)
+        measured = scan.count / seconds
+        rate = rate if abs(rate - measured) <= _RATE_TOLERANCE * measured else measured
+        return _Length(rate, seconds, max(1, scan.count), True)
+    seconds = max(claimed - first, 1 / rate)
+    return _Length(rate, seconds, stream.frames or max(1, round(seconds * rate)), False)
+
+
+def _claimed_end(path: Path, container: Any, stream: Any, offset: float, first: float) -> float | None:
+    """Where the container says that the last frame ends, seconds; None where it does not say."""
     cut = _cut_end(stream, offset, path)
     if cut is not None:
-        return max(cut - first, 1 / rate), True
+        return cut
     if stream.duration and stream.duration > 0:
-        return float(stream.duration * stream.time_base), False
+        return first + float(stream.duration * stream.time_base)
     if container.duration and container.duration > 0:
-        # The file's length counts from its own start; ours from the first frame.
-        return max(container.duration / 1_000_000 - max(first, 0.0), 1 / rate), False
-    if stream.frames:
-        return stream.frames / rate, False
-    return max(scan_end(path) - first, 1 / rate), False
+        return float(container.duration / 1_000_000)  # counts from the file's start, as our times do
+    return None
 
 
 def _cut_end(stream: Any, offset: float, path: Path) -> float | None:
@@ -231,18 +254,28 @@ def _cut_end(stream: Any, offset: float, path: Path) -> float | None:
     return float(entries[low].timestamp * stream.time_base) - offset
 
 
-def scan_end(path: Path) -> float:
-    """Where the last frame stops being shown, seconds, found by reading every packet (none is decoded)."""
+@dataclass(frozen=True)
+class PacketScan:
+    """What a pass over all packets found: how many frames, and where the last stops being shown, seconds."""
+
+    count: int
+    end: float
+
+
+def scan_packets(path: Path, rate: float) -> PacketScan:
+    """Reads every packet; decodes none. rate: frames per second, where packets carry no times or lengths."""
     import av
 
     end = 0.0
+    count = 0
     with open_container(path) as container:
         stream = video_stream(container, path)
         offset = file_offset(container, stream)
-        try:
+        # What is left when the file breaks off is an error of the last packet; what was read so far counts.
+        with suppress(av.error.FFmpegError):
             for packet in container.demux(stream):
+                count += packet.size > 0
                 if packet.pts is not None:
-                    end = max(end, float((packet.pts + (packet.duration or 0)) * stream.time_base) - offset)
-        except av.error.FFmpegError:
-            pass
-    return end
+                    shown = float(packet.duration * stream.time_base) if packet.duration else 1 / rate
+                    end = max(end, float(packet.pts * stream.time_base) - offset + shown)
+    return PacketScan(count, end or count / rate)

@@ -16,7 +16,7 @@ from vidprompter.video.clip import Clip, VideoInfo
 from vidprompter.video.decord_reader import DecordReader, suits_decord
 from vidprompter.video.files import identify, show
 from vidprompter.video.image_reader import ImageReader
-from vidprompter.video.probe import Probe, probe_video, scan_end
+from vidprompter.video.probe import Probe, probe_video, scan_packets
 from vidprompter.video.pyav_reader import PyavReader
 from vidprompter.video.reader import CannotRead, FrameReader, Moment, Size
 from vidprompter.video.sampling import SamplingPlan, fit_within
@@ -106,12 +106,7 @@ class VideoSource:
                         shelves[plan].put(picture.time, image)
             except CannotRead:
                 continue
-            info = replace(
-                self.info,
-                backend=reader.name,
-                duration=duration,
-                damaged=reader.damaged or self._cut_short(duration),
-            )
+            info = replace(self.info, backend=reader.name, duration=duration, damaged=reader.damaged)
             return tuple(shelf.clip(info) for shelf in shelves), reader
         raise AssertionError("the last reader does not give up")
 
@@ -119,7 +114,7 @@ class VideoSource:
         if self._probe is None:
             return [ImageReader(self.path)]
         readers: list[FrameReader] = []
-        if self.use_decord and suits_decord(self.path, self._probe):
+        if self.use_decord and suits_decord(self._probe):
             readers.append(DecordReader(self.path, self._probe, threads=self.threads))
         return [*readers, PyavReader(self.path, self._probe, threads=self.threads)]
 
@@ -133,16 +128,14 @@ class VideoSource:
             )
         return start, last if self.end is None else min(self.end, last)
 
-    def _cut_short(self, duration: float) -> bool:
-        return duration < self.info.duration - _SHORTFALL_SECONDS
-
     def _is_cut(self, ended_at: float, duration: float) -> bool:
         assert self._probe is not None
         return self._probe.first_time + duration - ended_at > max(_SHORTFALL_SECONDS, 0.02 * duration)
 
     def _real_duration(self) -> float:
         assert self._probe is not None
-        return max(scan_end(self.path) - self._probe.first_time, self._probe.frame_seconds)
+        end = scan_packets(self.path, self._probe.info.fps).end
+        return max(end - self._probe.first_time, self._probe.frame_seconds)
 
 
 class _Shelf:
