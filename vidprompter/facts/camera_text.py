@@ -1,0 +1,127 @@
+"""What a text says of the camera, as the words of the scene sheet."""
+
+from __future__ import annotations
+
+import re
+
+SENTENCE_END = re.compile(r"(?<=[.!?])[\"')\]]*\s+(?=[\"'(\[]?[A-Z0-9])")
+
+_CAMERA = r"(?:camera|shot|lens|frame|view|footage|filmed|framing|viewpoint|perspective|picture|scene)"
+# A movement word counts with one of these in its sentence, since a dog can roll and a ship can pan.
+_SPEAKS_OF_CAMERA = re.compile(rf"\b{_CAMERA}s?\b", re.I)
+_UNMISTAKABLE = re.compile(
+    r"\b(camera\w*|zoom\w*|panning|pans|hand-?held|dolly|dollies|tracking shot)\b", re.I
+)
+
+_LEFT = r"(?:left|leftwards?|leftward)"
+_RIGHT = r"(?:right|rightwards?)"
+_GAP = r"(?:[^.!?;]{0,60}?)"
+_MOVEMENTS: tuple[tuple[str, str], ...] = (
+    # ruff: noqa: E501
+    ("pan left", rf"\b(?:pan(?:s|ned|ning)?|sweep(?:s|ing)?|turn(?:s|ing)?|swing(?:s|ing)?|glid(?:es|ing)|slid(?:es|ing)|drift(?:s|ing)?)\b{_GAP}\b{_LEFT}\b|\bleftward (?:pan|sweep|turn)|\bleft pan\b"),
+    ("pan right", rf"\b(?:pan(?:s|ned|ning)?|sweep(?:s|ing)?|turn(?:s|ing)?|swing(?:s|ing)?|glid(?:es|ing)|slid(?:es|ing)|drift(?:s|ing)?)\b{_GAP}\b{_RIGHT}\b|\brightward (?:pan|sweep|turn)|\bright pan\b"),
+    ("tilt up", rf"\btilt(?:s|ed|ing)?\b{_GAP}\b(?:up|upwards?|skywards?)\b|\bupward tilt\b|\bcamera (?:rises|lifts|looks up)"),
+    ("tilt down", rf"\btilt(?:s|ed|ing)?\b{_GAP}\b(?:down|downwards?)\b|\bdownward tilt\b|\bcamera (?:descends|lowers|looks down)"),
+    ("zoom in", rf"\bzoom(?:s|ed|ing)?\b{_GAP}\b(?:in|closer)\b|\bpush(?:es|ing)? in\b|\b(?:moves?|moving|closes|closing|draws?|drawing|creeps?|eases?) (?:slowly |steadily |gently |gradually )?(?:closer|in)\b|\bdoll(?:y|ies) in\b|\bpush-in\b"),
+    ("zoom out", rf"\bzoom(?:s|ed|ing)?\b{_GAP}\bout\b|\bpull(?:s|ed|ing)? (?:slowly |steadily |gently |gradually )?(?:back|out|away)\b|\bdoll(?:y|ies) out\b|\bwidens? out\b|\bpull-back\b"),
+    ("roll", r"\brolls?\b|\brolling\b|\brotat(?:es|ing|ion)\b|\bdutch\b|\bspins?\b|\bcamera roll\b"),
+    ("handheld", r"\bhand-?held\b|\bshak(?:es|y|ing)\b|\bsway(?:s|ing)?\b|\bjitter\w*|\bwobbl\w+|\bunsteady\b"),
+    ("static", r"\bstatic\b|\bstationary\b|\bfixed\b|\bmotionless\b|\block(?:ed)?[- ]?off\b|\blocked\b|\bstill\b|\btripod\b|\bnot move\b|\bnever moves\b|\bwithout moving\b|\bunmoving\b|\bsteady\b(?! (?:pan|zoom|tilt|pace|pull|push))"),
+)  # fmt: skip
+_COMPILED = tuple((name, re.compile(pattern, re.I)) for name, pattern in _MOVEMENTS)
+_UNDIRECTED = (
+    ("pan", re.compile(r"\bpan(?:s|ned|ning)?\b", re.I)),
+    ("tilt", re.compile(r"\btilt(?:s|ed|ing)?\b", re.I)),
+    ("zoom", re.compile(r"\bzoom\w*", re.I)),
+)
+_OTHER = re.compile(
+    r"\b(?:camera|shot|lens|view)\b[^.!?;]{0,50}\b(?:follow\w*|track\w*|orbit\w*|circl\w*|glid\w*|sweep\w*|mov(?:es|ing)|"
+    r"travel\w*|fl(?:ies|ying)|soar\w*|crane\w*|doll\w+|arc\w*|drift\w*|shift\w*|rises|descends|transition\w*)\b"
+    r"|\btracking shot\b|\bdolly\b|\bdrone (?:shot|footage)\b|\bcrane shot\b",
+    re.I,
+)
+_SHOT_SIZES: tuple[tuple[str, re.Pattern[str]], ...] = (
+    ("extreme wide shot", re.compile(r"\bextreme(?:ly)? (?:wide|long)\b", re.I)),
+    ("medium close-up", re.compile(r"\bmedium close-?\s?up\b", re.I)),
+    ("close-up", re.compile(r"\b(?<!medium )(?:close-?\s?ups?|macro shot)\b", re.I)),
+    ("medium shot", re.compile(r"\b(?:medium|mid)[- ](?:wide |full |long )?shot\b", re.I)),
+    ("full shot", re.compile(r"\bfull(?:-body|-length)? shot\b", re.I)),
+    ("wide shot", re.compile(r"\b(?<!extreme )(?:wide|long)[- ](?:angle )?(?:shot|view|framing)\b|\bwide-angle\b", re.I)),
+)  # fmt: skip
+
+
+def sentences(text: str) -> list[str]:
+    """The sentences of `text`, stripped, in order; abbreviations are not treated."""
+    return [part.strip() for part in SENTENCE_END.split(text.strip()) if part.strip()]
+
+
+def camera_claims(text: str) -> set[str]:
+    """The camera movements `text` states.
+
+    Returns the sheet's words ("static", "pan left", ...), plus "pan", "tilt", "zoom" where no direction is
+    given, plus "other" for movements the sheet has no word for (tracking, orbit, dolly ...).
+    """
+    claims: set[str] = set()
+    for sentence in sentences(text):
+        if not (_SPEAKS_OF_CAMERA.search(sentence) or _UNMISTAKABLE.search(sentence)):
+            continue
+        claims |= _sentence_claims(sentence)
+    return claims
+
+
+def _sentence_claims(sentence: str) -> set[str]:
+    # Without the word camera, "the scene is still" or "a rolling view" says nothing of the camera.
+    strong = bool(re.search(r"\b(?:camera\w*|shot|lens|footage|filmed)\b", sentence, re.I))
+    found = {name for name, pattern in _COMPILED if pattern.search(sentence)}
+    if not strong:
+        found &= {"pan left", "pan right", "zoom in", "zoom out", "handheld", "static"}
+        if "static" in found and not re.search(
+            r"\bstatic\b[^.]{0,20}\b(?:view|frame|framing)\b", sentence, re.I
+        ):
+            found.discard("static")
+        if "handheld" in found and not re.search(r"hand-?held", sentence, re.I):
+            found.discard("handheld")
+    for name, pattern in _UNDIRECTED:
+        if pattern.search(sentence) and not any(f.startswith(name + " ") for f in found):
+            found.add(name)
+    if strong and _OTHER.search(sentence) and not found - {"static", "handheld"}:
+        found.add("other")
+    return found
+
+
+def shot_claims(text: str) -> set[str]:
+    """The shot sizes `text` states, as the sheet's words."""
+    return {name for name, pattern in _SHOT_SIZES if pattern.search(text)}
+
+
+def mentions_camera(sentence: str) -> bool:
+    """Whether a sentence is about the camera or the size of the shot."""
+    if shot_claims(sentence) or camera_claims(sentence):
+        return True
+    return bool(
+        re.search(r"\b(?:camera\w*|lens|(?:the|this|a|an|each|every|single|\w+ing) shot)\b", sentence, re.I)
+    )
+
+
+# A stated movement that a measured one allows. A pan that follows a subject is a tracking pan; any other
+# movement word beside a measured static camera is false.
+_ALLOWED = {
+    "static": {"static"},
+    "pan left": {"pan left", "pan", "other"},
+    "pan right": {"pan right", "pan", "other"},
+    "tilt up": {"tilt up", "tilt", "other"},
+    "tilt down": {"tilt down", "tilt", "other"},
+    "zoom in": {"zoom in", "zoom", "other"},
+    "zoom out": {"zoom out", "zoom", "other"},
+    "roll": {"roll", "other"},
+    "handheld": {"handheld"},
+    "unknown": set(),
+}
+
+
+def camera_contradictions(text: str, measured: str) -> set[str]:
+    """The movements `text` states that a camera measured as `measured` (a sheet's word) does not allow.
+
+    With "unknown" every stated movement counts, since nothing vouches for it.
+    """
+    return camera_claims(text) - _ALLOWED[measured]

@@ -1,0 +1,242 @@
+"""Sentences that state measured facts: camera, movement, light, colours.
+
+Used twice: to write camera and light into training text (the corpus hardly mentions them), and to mend a
+prompt that left a measured camera unsaid. Every sentence names its subject or place, so that the same fact of
+two clips does not read the same.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from random import Random
+
+_SLOW = {"slow": ("slowly", "gently", "gradually", "at an unhurried pace"),
+         "steady": ("smoothly", "steadily", "evenly", "in one continuous move"),
+         "fast": ("quickly", "swiftly", "briskly", "in a rapid sweep")}  # fmt: skip
+_KEEPS = ("keeping {s} in view", "with {s} in frame", "following {s}", "revealing more of {p}", "taking in {p}",
+          "past {s}", "across {p}", "as {s} [stays|stay] the center of attention")  # fmt: skip
+_HOLDS = ("holding on {s}", "keeping {s} in frame", "framing {s} against {p}", "watching {s}",
+          "letting {s} carry the moment", "with {s} as the clear focus", "taking in {s} and {p}")  # fmt: skip
+_NEARER = ("toward {s}", "to bring out the details of {s}", "closing in on {s}", "until {s} [fills|fill] more of the frame",
+           "drawing attention to {s}")  # fmt: skip
+_FARTHER = ("away from {s}", "to reveal more of {p}", "showing {s} within {p}", "opening up {p} around {s}",
+            "leaving {s} smaller in the frame")  # fmt: skip
+
+_CAMERA: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
+    "static": (
+        ("The camera stays static", "The camera remains still", "The camera is fixed", "The camera does not move",
+         "The camera holds a static position", "A static camera records {p}", "A locked-off camera frames {p}",
+         "The camera stays motionless", "The camera keeps a fixed viewpoint", "Filmed with a stationary camera, "
+         "{p} stays in place"), _HOLDS),
+    "pan left": (
+        ("The camera pans {m} to the left", "The camera {m} pans left", "A pan to the left unfolds {m}",
+         "The camera turns {m} toward the left", "Panning left {m}, the camera moves on"), _KEEPS),
+    "pan right": (
+        ("The camera pans {m} to the right", "The camera {m} pans right", "A pan to the right unfolds {m}",
+         "The camera turns {m} toward the right", "Panning right {m}, the camera moves on"), _KEEPS),
+    "tilt up": (
+        ("The camera tilts {m} upward", "The camera {m} tilts up", "An upward tilt unfolds {m}",
+         "Tilting up {m}, the camera lifts its view"), _KEEPS),
+    "tilt down": (
+        ("The camera tilts {m} downward", "The camera {m} tilts down", "A downward tilt unfolds {m}",
+         "Tilting down {m}, the camera lowers its view"), _KEEPS),
+    "zoom in": (
+        ("The camera zooms in {m}", "The camera {m} zooms in", "A zoom in tightens the frame {m}",
+         "The camera pushes in {m}"), _NEARER),
+    "zoom out": (
+        ("The camera zooms out {m}", "The camera {m} zooms out", "A zoom out widens the frame {m}",
+         "The camera pulls back {m}"), _FARTHER),
+    "roll": (
+        ("The camera rolls {m} around its axis", "The camera {m} rolls to one side", "A camera roll turns the frame {m}",
+         "The camera rotates {m}, tipping the horizon"), _HOLDS),
+    "handheld": (
+        ("The handheld camera sways a little", "A handheld camera gives the footage a slight shake",
+         "The camera is handheld", "Shot on a handheld camera, the view trembles slightly",
+         "Small handheld movements keep the frame alive", "The footage is handheld"), _HOLDS),
+}  # fmt: skip
+
+_SHOT = ("in {a}", "framed as {a}", "seen in {a}", "composed as {a}")
+_SHOT_ALONE = (
+    "{A} frames {s}", "{A} shows {s} against {p}", "The composition is {a} of {s}", "{A} takes in {s}",
+    "The view is {a}, with {s} set in {p}", "Framed in {a}, {s} [stands|stand] out from {p}",
+)  # fmt: skip
+
+_LIGHT = {
+    "dark": ("Darkness surrounds {s}", "The light on {p} is dark and low", "Deep shadow covers {p}",
+             "{P} lies mostly in the dark"),
+    "dim": ("Dim light falls on {s}", "The light in {p} is dim", "{P} is dimly lit", "Low light softens {s}"),
+    "soft": ("Soft light falls on {s}", "Soft, even light covers {p}", "The light on {s} is soft and diffused",
+             "{P} is lit softly"),
+    "bright": ("Bright light fills {p}", "{S} [is|are] brightly lit", "Bright daylight falls on {s}",
+               "The light on {p} is bright and clear"),
+}  # fmt: skip
+_TONE = {
+    "warm": ("with warm tones", "in a warm key", "giving a warm feel", "with a warm cast"),
+    "cool": ("with cool tones", "in a cool key", "giving a cool feel", "with a cool cast"),
+    "neutral": (
+        "with neutral tones",
+        "without a strong color cast",
+        "in natural tones",
+        "with a natural look",
+    ),
+}
+_CONTRAST = {
+    "high": ("and strong contrast", "and deep contrast between light and shadow", "and crisp, hard contrast"),
+    "medium": ("and balanced contrast", "and moderate contrast", "and natural contrast"),
+    "low": ("and gentle contrast", "and low, soft contrast", "and little contrast"),
+}
+_PALETTE = (
+    "The palette around {s} is built on {c}",
+    "{C} dominate the frame around {s}",
+    "Shades of {c} run through {p}",
+    "The colors of {p} lean toward {c}",
+    "{C} set the color palette of {p}",
+    "Around {s}, the dominant colors are {c}",
+)
+_PALETTE_ONE = (
+    "The palette around {s} is built on {c}", "{C} dominates the frame around {s}",
+    "Shades of {c} run through {p}", "The colors of {p} lean toward {c}", "{C} is the main color around {s}",
+)  # fmt: skip
+_MONOCHROME = ("The picture of {s} is black and white", "{S} [is|are] shown in black and white",
+               "{P} is rendered in black and white",
+               "The monochrome image reduces {s} to shades of gray")  # fmt: skip
+_STYLE = (
+    "The footage of {s} has {a} look", "The result is {a} view of {p}", "{S} [is|are] shown in {a} style",
+    "{P} is rendered in {a} style", "Around {s}, the style stays {y}", "{A} style runs through {p}",
+    "With {s} at its heart, the clip keeps {a} style", "The treatment of {s} is {y}", "The look of {p} is {y}",
+    "Everything about {s} feels {y}",
+)  # fmt: skip
+STYLES = ("realistic", "naturalistic", "cinematic", "documentary", "photorealistic")
+# ruff: noqa: E501
+_DIRECTION = {
+    "moving left": ("[moves|move] from right to left across the frame", "[heads|head] toward the left of the frame",
+                    "[travels|travel] to the left", "[moves|move] left through {p}"),
+    "moving right": ("[moves|move] from left to right across the frame", "[heads|head] toward the right of the frame",
+                     "[travels|travel] to the right", "[moves|move] right through {p}"),
+    "moving up": ("[moves|move] upward in the frame", "[rises|rise] through the frame"),
+    "moving down": ("[moves|move] downward in the frame", "[sinks|sink] through the frame"),
+    "toward the camera": ("[moves|move] toward the camera", "[comes|come] closer to the camera", "[approaches|approach] the viewer"),
+    "away from the camera": ("[moves|move] away from the camera", "[recedes|recede] from the viewer", "[heads|head] into the distance"),
+    "moving": ("[keeps|keep] moving through {p}", "[stays|stay] in motion", "[moves|move] about within the frame"),
+    "still": ("[stays|stay] almost still", "barely [moves|move]", "[remains|remain] in place", "[holds its|hold their] position in {p}"),
+}  # fmt: skip
+
+
+def is_plural(phrase: str) -> bool:
+    """Whether a noun phrase takes a plural verb, judged by its last word."""
+    last = phrase.rsplit(" ", 1)[-1].lower()
+    return last in _IRREGULAR_PLURALS or (last.endswith("s") and not last.endswith(("ss", "us", "is", "as")))
+
+
+_IRREGULAR_PLURALS = frozenset(
+    ["people", "men", "women", "children", "mice", "geese", "feet", "teeth", "sheep"]
+)
+
+
+def article(noun: str) -> str:
+    """`noun` with "a" or "an" before it."""
+    return f"{'an' if noun[:1].lower() in 'aeiou' else 'a'} {noun}"
+
+
+_AGREE = re.compile(r"\[([^|\]]*)\|([^\]]*)\]")
+
+
+def _fill(pattern: str, subject: str, place: str, **more: str) -> str:
+    many = is_plural(subject)
+    if place == subject:
+        place = "the surroundings"
+    pattern = _AGREE.sub(lambda m: m.group(2) if many else m.group(1), pattern)
+    cap = {"S": subject[:1].upper() + subject[1:], "P": place[:1].upper() + place[1:]}
+    return pattern.format(s=subject, p=place, **cap, **more)
+
+
+def _pick(rng: Random, patterns: Sequence[str], subject: str, place: str) -> str:
+    """One of `patterns`; those that name what is known are preferred to those that name "the scene"."""
+    if place == "the scene" and subject not in ("the scene", "the subject"):
+        patterns = [p for p in patterns if "{s}" in p or "{S}" in p] or patterns
+        patterns = [p for p in patterns if "{p}" not in p and "{P}" not in p] or patterns
+    elif subject in ("the scene", "the subject"):
+        patterns = [p for p in patterns if "{s}" not in p and "{S}" not in p] or patterns
+    return rng.choice(list(patterns))
+
+
+def _sentence(text: str) -> str:
+    text = " ".join(text.split()).replace(" ,", ",").rstrip(" ,.")
+    return text[:1].upper() + text[1:] + "."
+
+
+def camera_sentence(
+    rng: Random, motion: str, *, speed: str = "slow", shot: str | None = None, subject: str, place: str
+) -> str:
+    """One sentence that states the camera's movement, the size of the shot, or both.
+
+    motion: a sheet word, "unknown" for a sentence on the shot alone. speed: "slow", "steady" or "fast".
+    subject, place: noun phrases with their article, e.g. "the horse", "the field".
+
+    Raises:
+        ValueError: neither a movement nor a shot is known.
+    """
+    if motion == "unknown":
+        if shot is None:
+            raise ValueError("neither a movement nor a shot to state")
+        a = article(shot)
+        return _sentence(
+            _fill(_pick(rng, _SHOT_ALONE, subject, place), subject, place, a=a, A=a[0].upper() + a[1:])
+        )
+    heads, tails = _CAMERA[motion]
+    head = _fill(_pick(rng, heads, subject, place), subject, place, m=rng.choice(_SLOW[speed]))
+    tail = _fill(_pick(rng, tails, subject, place), subject, place)
+    if shot is not None:
+        tail += ", " + rng.choice(_SHOT).format(a=article(shot))
+    return _sentence(f"{head}, {tail}")
+
+
+def light_sentence(
+    rng: Random, level: str, temperature: str | None, contrast: str | None, *, subject: str, place: str
+) -> str:
+    """One sentence on the light. level: a sheet word other than "unknown"; the others may be None."""
+    text = _fill(_pick(rng, _LIGHT[level], subject, place), subject, place)
+    tail = [rng.choice(_TONE[temperature])] if temperature else []
+    if contrast:
+        tail.append(
+            rng.choice(_CONTRAST[contrast])
+            if tail
+            else rng.choice(_CONTRAST[contrast]).replace("and", "with", 1)
+        )
+    return _sentence(", ".join([text, " ".join(tail)]) if tail else text)
+
+
+def palette_sentence(
+    rng: Random, colors: tuple[str, ...], *, monochrome: bool, subject: str, place: str
+) -> str:
+    """One sentence on the colours; `colors` are plain names, the strongest first."""
+    if monochrome or not colors:
+        return _sentence(_fill(_pick(rng, _MONOCHROME, subject, place), subject, place))
+    colors = tuple(dict.fromkeys({"golden": "gold"}.get(c, c) for c in colors))
+    joined = colors[0] if len(colors) == 1 else ", ".join(colors[:-1]) + " and " + colors[-1]
+    patterns = _PALETTE if len(colors) > 1 else _PALETTE_ONE
+    return _sentence(
+        _fill(
+            _pick(rng, patterns, subject, place), subject, place, c=joined, C=joined[:1].upper() + joined[1:]
+        )
+    )
+
+
+def motion_sentence(rng: Random, motion: str, *, subject: str, place: str) -> str:
+    """One sentence on how the subject moves; `motion` is a sheet word other than "unknown"."""
+    return _sentence(f"{subject} {_fill(_pick(rng, _DIRECTION[motion], subject, place), subject, place)}")
+
+
+def style_sentence(rng: Random, style: str, *, subject: str, place: str) -> str:
+    """One sentence on the style."""
+    return _sentence(
+        _fill(
+            _pick(rng, _STYLE, subject, place),
+            subject,
+            place,
+            y=style,
+            a=article(style),
+            A=article(style).capitalize(),
+        )
+    )
