@@ -12,7 +12,7 @@ BLOCKS = 16  # first, last, and evenly between; files up to 64 KiB are read whol
 
 
 class Fingerprint(NamedTuple):
-    """size in bytes; times in nanoseconds; blocks: digest of the sampled blocks, "" where none can be read."""
+    """size in bytes; times in nanoseconds; blocks: digest of sampled blocks, "" where none can be read."""
 
     size: int
     mtime_ns: int

@@ -6,7 +6,7 @@ import json
 import sqlite3
 import time
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -28,6 +28,7 @@ class ItemState:
     status: Status
     attempts: int
     fingerprint: Fingerprint | None
+    error_type: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,14 +97,18 @@ class Ledger:
         """What is known of an item, None if it was never added."""
         with self._typed():
             found = self._db.execute(
-                "SELECT status, attempts, fingerprint FROM items WHERE key=? AND stage=?", (key, stage)
+                "SELECT status, attempts, fingerprint, error_type FROM items WHERE key=? AND stage=?",
+                (key, stage),
             ).fetchone()
         if found is None:
             return None
-        return ItemState(found[0], found[1], Fingerprint.from_text(found[2]) if found[2] else None)
+        status, attempts, mark, error_type = found
+        return ItemState(status, attempts, Fingerprint.from_text(mark) if mark else None, error_type)
 
-    def add(self, stage: str, items: Iterable[tuple[str, str]]) -> None:
+    def add(self, stage: str, items: Sequence[tuple[str, str]]) -> None:
         """Adds (key, name for people) as pending; an item that is there already is left as it is."""
+        if not items:
+            return
         with self._transaction():
             self._db.executemany(
                 "INSERT OR IGNORE INTO items (key, stage, name, status) VALUES (?, ?, ?, 'pending')",
@@ -248,7 +253,7 @@ class Ledger:
             )
 
     def runs(self) -> list[dict[str, Any]]:
-        """All runs, oldest first: `id`, `stage`, `started_at`, `ended_at`, `outcome`, `summary`; Unix seconds."""
+        """All runs, oldest first: `id`, `stage`, `started_at`, `ended_at` (Unix), `outcome`, `summary`."""
         with self._typed():
             query = "SELECT id, stage, started_at, ended_at, outcome, summary FROM runs ORDER BY id"
             found = self._db.execute(query).fetchall()

@@ -30,6 +30,19 @@ class Candidate:
     name: ItemName
 
 
+class Admitted(NamedTuple):
+    """What the ledger says of a candidate.
+
+    relative: its path from its root. unknown: seen for the first time. error_type: of a failure before.
+    """
+
+    key: str
+    relative: str
+    verdict: Verdict
+    unknown: bool
+    error_type: str | None
+
+
 def ledger_path(output: Path) -> Path:
     """Where the ledger of an output stands: beside it."""
     return output.with_name(output.name + ".ledger.sqlite")
@@ -82,8 +95,8 @@ class Run:
             self.ledger.close()
             self._lock.release()
 
-    def admit(self, candidates: Iterable[Candidate], *, retry_failed: bool) -> Iterator[tuple[str, Verdict]]:
-        """(key, verdict) for every candidate, in order; new, changed and retried ones wait in the ledger.
+    def admit(self, candidates: Iterable[Candidate], *, retry_failed: bool) -> Iterator[Admitted]:
+        """What to do with every candidate, in order; new, changed and retried ones wait in the ledger.
 
         A done or failed item is one whose file has not changed since; the rows of changed and retried ones
         are taken out of the output when the last candidate was seen.
@@ -91,13 +104,11 @@ class Run:
         judge = _Judge(self.ledger, Roots(self.ledger, self._say), self.stage, retry_failed)
         stream = iter(candidates)
         while chunk := [judge(candidate) for candidate in islice(stream, CHUNK_ITEMS)]:
-            fresh = [(item.key, item.relative) for item in chunk if item.unknown]
-            if fresh:
-                self.ledger.add(self.stage, fresh)
+            self.ledger.add(self.stage, [(item.key, item.relative) for item in chunk if item.unknown])
             self.ledger.reopen(
                 self.stage, [item.key for item in chunk if item.verdict in ("changed", "retry")]
             )
-            yield from ((item.key, item.verdict) for item in chunk)
+            yield from chunk
         self._refresh()
 
     def start(self, items: Sequence[tuple[str, Fingerprint]]) -> None:
@@ -140,15 +151,14 @@ class Run:
 
 def peek(
     output: Path, candidates: Iterable[Candidate], *, stage: str, retry_failed: bool
-) -> Iterator[tuple[str, Verdict]]:
+) -> Iterator[Admitted]:
     """What `Run.admit` would say, with nothing written and no lock taken."""
     place = ledger_path(checked_output(output))
     ledger = Ledger(place, read_only=True) if place.exists() else None
     try:
         judge = _Judge(ledger, Roots(ledger, lambda _: None, remember=False), stage, retry_failed)
         for candidate in candidates:
-            item = judge(candidate)
-            yield item.key, item.verdict
+            yield judge(candidate)
     finally:
         if ledger is not None:
             ledger.close()
@@ -168,13 +178,6 @@ def checked_output(output: Path) -> Path:
     return real
 
 
-class _Judged(NamedTuple):
-    key: str
-    relative: str
-    verdict: Verdict
-    unknown: bool
-
-
 class _Judge:
     """Names candidates and compares them with the ledger."""
 
@@ -185,14 +188,17 @@ class _Judge:
         self._retry_failed = retry_failed
         self._seen: Counter[str] = Counter()
 
-    def __call__(self, candidate: Candidate) -> _Judged:
+    def __call__(self, candidate: Candidate) -> Admitted:
         number, relative = self._roots.name(candidate.path, candidate.root)
         name = replace(candidate.name, root=number, path=relative)
         base = item_key(name)
         key = item_key(name, self._seen[base]) if self._seen[base] else base
         self._seen[base] += 1
         state = self._ledger.state(self._stage, key) if self._ledger is not None else None
-        return _Judged(key, relative, _verdict(state, candidate.path, self._retry_failed), state is None)
+        verdict = _verdict(state, candidate.path, self._retry_failed)
+        return Admitted(
+            key, relative, verdict, state is None, state.error_type if state is not None else None
+        )
 
 
 def _verdict(state: ItemState | None, path: str, retry_failed: bool) -> Verdict:

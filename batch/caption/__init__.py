@@ -1,0 +1,1 @@
+"""`vidprompter caption`: many clips in, one row each out."""

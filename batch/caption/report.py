@@ -1,0 +1,86 @@
+"""What became of a run: counts that add up."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass, field
+from typing import Any
+
+from batch.caption.rows import CaptionRow
+
+
+@dataclass
+class Tally:
+    """Counts of clips; `given` = done + failed + skipped + left, always.
+
+    done: written by this run. skipped: done by an earlier run. failed: by error type, of this run and kept
+    from earlier ones (`failed_earlier`). left: not reached.
+    """
+
+    given: int = 0
+    done: int = 0
+    skipped: int = 0
+    failed: Counter[str] = field(default_factory=Counter)
+    failed_earlier: int = 0
+    changed: int = 0
+    retried: int = 0
+    flags: Counter[str] = field(default_factory=Counter)
+
+    def count(self, row: CaptionRow) -> None:
+        """Adds a row of this run."""
+        if row["error"] is not None:
+            self.failed[row["error"]["type"]] += 1
+        else:
+            self.done += 1
+            self.flags.update(row["flags"])
+
+    @property
+    def failed_total(self) -> int:
+        """Failed clips, whenever."""
+        return sum(self.failed.values())
+
+    @property
+    def left(self) -> int:
+        """Clips that were not reached."""
+        return self.given - self.done - self.skipped - self.failed_total
+
+    def to_json(self) -> dict[str, Any]:
+        """The summary with its documented field names."""
+        return {
+            "given": self.given,
+            "done": self.done,
+            "skipped": self.skipped,
+            "failed": self.failed_total,
+            "left": self.left,
+            "failed_earlier": self.failed_earlier,
+            "changed": self.changed,
+            "retried": self.retried,
+            "errors": dict(self.failed.most_common()),
+            "flags": dict(self.flags.most_common()),
+        }
+
+    def lines(self) -> list[str]:
+        """The summary for people, one figure a line."""
+        rows = [("clips", self.given, ""), ("done", self.done, _redone(self.changed, self.retried))]
+        if self.skipped:
+            rows.append(("skipped", self.skipped, "done by an earlier run"))
+        kept = (
+            f"{self.failed_earlier} of them earlier; --retry-failed tries again"
+            if self.failed_earlier
+            else ""
+        )
+        rows.append(("failed", self.failed_total, kept))
+        rows += [(f"  {kind}", count, "") for kind, count in self.failed.most_common()]
+        if self.left:
+            rows.append(("left", self.left, ""))
+        width = max(len(name) for name, _, _ in rows)
+        return [f"{name:<{width}}  {count:>6}  {note}".rstrip() for name, count, note in rows]
+
+
+def _redone(changed: int, retried: int) -> str:
+    notes = []
+    if changed:
+        notes.append(f"{changed} files had changed")
+    if retried:
+        notes.append(f"{retried} failures were tried again")
+    return ", ".join(notes)

@@ -1,0 +1,1 @@
+"""What the user points at, as a list of clips and ideas."""
