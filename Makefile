@@ -55,6 +55,11 @@ $(VENV)/.installed-dev: $(VENV)/.made pyproject.toml constraints.txt
 	@$(INSTALL) --editable '.[dev]'
 	@touch $@ $(VENV)/.installed
 
+# Prints file name and prompt (or what went wrong) of each row: the run itself prints only a summary.
+SHOW = import json, pathlib, sys; \
+  rows = map(json.loads, pathlib.Path(sys.argv[1]).read_text(encoding="utf-8").splitlines()); \
+  print(*("\n%s\n%s" % (pathlib.Path(r["path"]).name, r["prompt"] or r["error"]) for r in rows), sep="\n")
+
 # ---- what people run ------------------------------------------------------------------------------------------
 
 demo: $(VENV)/.installed
@@ -63,6 +68,7 @@ demo: $(VENV)/.installed
 	@echo "[4/4] writing a prompt for each clip into demo/captions.jsonl"
 	@mkdir -p demo
 	@$(BIN)/vidprompter caption "$$($(BIN)/vidprompter models path example-clips)" --out demo/captions.jsonl
+	@$(BIN)/python -c '$(SHOW)' demo/captions.jsonl
 
 test: $(VENV)/.installed-dev
 	@echo "[3/4] fetching the built-in weights (about 150 MB, kept for next time)"
@@ -85,7 +91,7 @@ docs: $(VENV)/.installed-dev
 
 bench: $(VENV)/.installed-dev
 	@$(BIN)/vidprompter models pull builtin example-clips
-	@for script in benchmarks/*.py; do echo "== $$script"; $(BIN)/python "$$script" || exit 1; done
+	@for script in $$(grep -l __main__ benchmarks/*.py); do echo "== $$script"; $(BIN)/python "$$script" || exit 1; done
 
 clean:
 	rm -rf $(VENV) demo build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis
