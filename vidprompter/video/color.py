@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from vidprompter.video.hdr import ToneMapper, is_hdr
 from vidprompter.video.probe import Probe
 from vidprompter.video.reader import Size
 
@@ -38,7 +39,9 @@ class FrameConverter:
         # One scaler for each size: changing sizes on one would build its tables anew for every frame.
         self._scalers: dict[Size, Any] = {}
         self._new_scaler = VideoReformatter
-        self._has_alpha = _has_alpha(VideoFormat(probe.pixel_format))
+        self._tones = ToneMapper(probe.transfer) if is_hdr(probe.transfer) else None
+        self._has_alpha = self._tones is None and _has_alpha(VideoFormat(probe.pixel_format))
+        self._format = "rgb48le" if self._tones else "rgba" if self._has_alpha else "rgb24"
 
     def convert(self, frame: Any, size: Size) -> NDArray[np.uint8]:
         """The frame as an upright (H, W, 3) uint8 sRGB picture of `size`; transparent parts turn black."""
@@ -48,13 +51,15 @@ class FrameConverter:
             frame,
             width=width,
             height=height,
-            format="rgba" if self._has_alpha else "rgb24",
+            format=self._format,
             src_colorspace=self._matrix,
             interpolation=self._flags,
             threads=1,
         )
         image = scaled.to_ndarray()
-        if self._has_alpha:
+        if self._tones is not None:
+            image = self._tones.apply(image)
+        elif self._has_alpha:
             image = over(image, 0)
         return np.ascontiguousarray(self._orientation.apply(image))
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from vidprompter.video.color import needs_guess
+from vidprompter.video.hdr import is_hdr
 from vidprompter.video.probe import Probe
 from vidprompter.video.reader import TIME_SLACK, CannotRead, Moment, Picture, Size
 
@@ -31,6 +32,7 @@ def suits_decord(probe: Probe) -> bool:
         and probe.orientation.is_upright
         and not probe.damaged
         and not needs_guess(probe)
+        and not is_hdr(probe.transfer)
         and probe.info.duration <= _LONGEST_SECONDS
         and probe.is_scanned
     )
@@ -47,6 +49,7 @@ class DecordReader:
         self._threads = threads
         self.damaged = False
         self.ended_at: float | None = None
+        self.frames_in_all: int | None = None
 
     def read(self, moments: Sequence[Moment], sizes: Sequence[Size]) -> Iterator[Picture]:
         """Yields the pictures on screen at `moments`.

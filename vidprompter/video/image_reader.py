@@ -23,6 +23,8 @@ if TYPE_CHECKING:
 _DEFAULT_FRAME_SECONDS = 0.1
 _MAX_PIXELS = 16384 * 16384
 _WHITE = 255
+# What Pillow raises, depending on the format, when it meets damage.
+_BAD_PICTURE = (EOFError, OSError, SyntaxError, ValueError)
 
 
 class ImageReader:
@@ -34,6 +36,7 @@ class ImageReader:
         self._path = path
         self.damaged = False
         self.ended_at: float | None = None
+        self.frames_in_all: int | None = None
 
     def info(self) -> VideoInfo:
         """What the picture says about itself; a still one has duration 0, rate 0 and one frame.
@@ -43,8 +46,7 @@ class ImageReader:
         """
         with _opened(self._path) as image:
             starts, end = self._schedule(image)
-            # PIL hands over the EXIF orientation as a number; 5-8 swap the sides.
-            turned = image.getexif().get(0x0112, 1)
+            turned = self._exif_orientation(image)
             width, height = image.size[::-1] if turned >= 5 else image.size
             return VideoInfo(
                 path=str(self._path),
@@ -86,7 +88,9 @@ class ImageReader:
         for number in range(count):
             try:
                 image.seek(number)
-            except (EOFError, OSError, SyntaxError, ValueError):
+                if image.format == "WEBP":
+                    image.load()  # only then does Pillow know how long the frame lasts
+            except _BAD_PICTURE:
                 self.damaged = True
                 break
             lengths.append(float(image.info.get("duration") or 0) / 1000 or _DEFAULT_FRAME_SECONDS)
@@ -94,13 +98,20 @@ class ImageReader:
         ends = np.cumsum(lengths)
         return np.concatenate([[0.0], ends[:-1]]), float(ends[-1])
 
+    def _exif_orientation(self, image: Any) -> int:
+        """1-8; 5-8 swap the sides."""
+        try:
+            return int(image.getexif().get(0x0112, 1))
+        except _BAD_PICTURE as error:  # PNG keeps it behind the pixels
+            raise _corrupt(self._path, error) from None
+
     def _frame(self, image: Any, number: int, *, first: bool) -> Any:
         """The upright sRGB frame as a Pillow image; None where a later frame is damaged."""
         try:
             if number:
                 image.seek(number)
             return _to_srgb(image)
-        except (EOFError, OSError, SyntaxError, ValueError) as error:
+        except _BAD_PICTURE as error:
             if first:
                 raise _corrupt(self._path, error) from None
             self.damaged = True
@@ -150,10 +161,10 @@ def _in_srgb(frame: Any, profile: bytes | None) -> Any:
     from PIL import ImageCms
 
     if profile:
-        source = ImageCms.ImageCmsProfile(io.BytesIO(profile))
         try:
+            source = ImageCms.ImageCmsProfile(io.BytesIO(profile))
             return ImageCms.profileToProfile(frame, source, ImageCms.createProfile("sRGB"), outputMode="RGB")
-        except (ImageCms.PyCMSError, ValueError):
+        except (ImageCms.PyCMSError, OSError, ValueError):
             pass  # a broken profile, or one of another colour model: the numbers are taken as sRGB
     return frame.convert("RGB")
 

@@ -31,6 +31,7 @@ class PyavReader:
         self._threads = threads
         self.damaged = probe.damaged
         self.ended_at: float | None = None
+        self.frames_in_all: int | None = None
 
     def read(self, moments: Sequence[Moment], sizes: Sequence[Size]) -> Iterator[Picture]:
         """Yields the pictures on screen at `moments`; skips from keyframe to keyframe where that is cheaper.
@@ -55,6 +56,8 @@ class PyavReader:
                         size: converter.convert(stepper.frame, size) for size in {sizes[n] for n in new}
                     }
                     yield Picture(stepper.time, {n: images[sizes[n]] for n in new})
+            if stepper.at_end:
+                self.frames_in_all = stepper.decoded
             if stepper.frame is None:
                 raise CorruptVideo(
                     f"{show(self._path)} opens but none of its frames decodes; convert it again"
@@ -74,6 +77,7 @@ class _Stepper:
         self.time = -np.inf
         self.at_end = False
         self.failures = 0
+        self.decoded = 0
         self._next: tuple[float, Any] | None = None
         self._container = container
         self._stream = stream
@@ -126,6 +130,7 @@ class _Stepper:
                     self.failures += bool(frame.is_corrupt)
                     if time > last:
                         last = time
+                        self.decoded += 1
                         yield time, frame
         except av.error.FFmpegError:
             self.failures += 1

@@ -45,6 +45,9 @@ class FrameReader(Protocol):
     ended_at: float | None
     """After `read`: where the pictures stopped, seconds, when that was before the last moment; else None."""
 
+    frames_in_all: int | None
+    """After `read`: how many frames decoded, when the end of the file was reached; else None."""
+
     def read(self, moments: Sequence[Moment], sizes: Sequence[Size]) -> Iterator[Picture]:
         """Yields pictures in order of time, for each plan in its size; none twice for a plan.
 

@@ -85,11 +85,11 @@ class VideoSource:
         if reader.ended_at is not None and self._is_cut(reader.ended_at, info.duration):
             # What is there is sampled as if it were the whole.
             clips, reader = self._decode(plans, self._real_duration())
-        frames = max(len(clip) for clip in clips)
-        if reader.damaged and frames < min(MIN_FRAMES_OF_DAMAGED, info.frame_count):
+        frames = reader.frames_in_all
+        if reader.damaged and frames is not None and frames < MIN_FRAMES_OF_DAMAGED:
             raise CorruptVideo(
-                f"{show(self.path)} is damaged: only {frames} of its {info.frame_count} frames decode "
-                f"(at least {MIN_FRAMES_OF_DAMAGED} are needed); copy it again"
+                f"{show(self.path)} is damaged: only {frames} of its frames decode, and at least "
+                f"{MIN_FRAMES_OF_DAMAGED} are needed; copy it again"
             )
         return clips
 
