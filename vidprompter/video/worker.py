@@ -52,10 +52,9 @@ class Ready:
 
 @dataclass(frozen=True)
 class Done:
-    """One item is through. value or error as bytes of a pickle; seconds: what the function took."""
+    """One item is through; its value or error follows as a frame of its own. seconds: what the function took."""
 
     succeeded: bool
-    payload: bytes
     seconds: float
 
 
@@ -110,8 +109,9 @@ def serve() -> None:
             # What is left in there when the worker dies is then about this item.
             os.ftruncate(2, 0)
             os.lseek(2, 0, os.SEEK_SET)
-        done = _run(function, request, limit)
-        write_frame(outbox, pickle.dumps(done, protocol=pickle.HIGHEST_PROTOCOL))
+        done, payload = _run(function, request, limit)
+        write_frame(outbox, pickle.dumps(done))
+        write_frame(outbox, payload)
 
 
 def _take_over_streams() -> tuple[BinaryIO, BinaryIO]:
@@ -134,16 +134,16 @@ def _listen(inbox: BinaryIO, requests: queue.SimpleQueue[bytes | None]) -> None:
     os._exit(0)
 
 
-def _run(function: Callable[[Any], Any], request: bytes, limit: float) -> Done:
+def _run(function: Callable[[Any], Any], request: bytes, limit: float) -> tuple[Done, bytes]:
     began = time.perf_counter()
     # A watchdog in C: it works even where a decoder hangs without giving back the interpreter's lock.
     with open(os.devnull, "w") as nowhere:  # noqa: PTH123
         faulthandler.dump_traceback_later(limit + _GRACE_SECONDS, exit=True, file=nowhere)
         try:
             payload = pickle.dumps(function(pickle.loads(request)), protocol=pickle.HIGHEST_PROTOCOL)
-            return Done(True, payload, time.perf_counter() - began)
+            return Done(True, time.perf_counter() - began), payload
         except BaseException as error:
-            return Done(False, pickle.dumps(fault_of(error)), time.perf_counter() - began)
+            return Done(False, time.perf_counter() - began), pickle.dumps(fault_of(error))
         finally:
             faulthandler.cancel_dump_traceback_later()
 

@@ -13,7 +13,7 @@ import tempfile
 import threading
 import time
 from collections.abc import Callable
-from typing import Any, BinaryIO
+from typing import Any, BinaryIO, TypeAlias
 
 from vidprompter.video.worker import Done, Ready, read_frame, write_frame
 
@@ -24,6 +24,12 @@ _BOOT = (
 )
 _SINGLE_THREADED = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
 _LAST_WORDS_BYTES = 2000
+Report: TypeAlias = "Callable[[WorkerProcess, Ready | Done | None, bytes], None]"
+"""Takes a worker, its message (None: it is gone) and the pickle that came with it."""
+
+
+# A clip is tens of megabytes: fewer, larger reads than with the usual 64 KiB.
+_PIPE_BYTES = 1 << 20
 
 
 class WorkerProcess:
@@ -32,7 +38,7 @@ class WorkerProcess:
     is_ready: kept by the pool. since: when it was started or got its item, `time.monotonic`.
     """
 
-    def __init__(self, setup: bytes, report: Callable[[WorkerProcess, Ready | Done | None], None]) -> None:
+    def __init__(self, setup: bytes, report: Report) -> None:
         self.is_ready = False
         self.since = time.monotonic()
         self._report = report
@@ -46,6 +52,7 @@ class WorkerProcess:
             env=_environment(),
             **_own_group(),
         )
+        _widen(_pipe(self._process.stdout))
         threading.Thread(target=self._listen, args=(setup,), daemon=True).start()
 
     def give(self, payload: bytes) -> None:
@@ -78,8 +85,12 @@ class WorkerProcess:
         self._send(setup)
         with _pipe(self._process.stdout) as pipe:
             while (frame := read_frame(pipe)) is not None:
-                self._report(self, pickle.loads(frame))
-        self._report(self, None)
+                message: Ready | Done = pickle.loads(frame)
+                payload = read_frame(pipe) if isinstance(message, Done) else b""
+                if payload is None:
+                    break
+                self._report(self, message, payload)
+        self._report(self, None, b"")
 
     def _last_words(self) -> str:
         with contextlib.suppress(OSError, ValueError):
@@ -93,6 +104,14 @@ class WorkerProcess:
 def _pipe(pipe: Any) -> BinaryIO:
     assert pipe is not None  # Popen was asked for pipes
     return pipe  # type: ignore[no-any-return]
+
+
+def _widen(pipe: BinaryIO) -> None:
+    if sys.platform == "linux":
+        import fcntl
+
+        with contextlib.suppress(OSError):  # above what this user may have: the usual size will do
+            fcntl.fcntl(pipe.fileno(), fcntl.F_SETPIPE_SZ, _PIPE_BYTES)
 
 
 def _environment() -> dict[str, str]:

@@ -72,6 +72,7 @@ class _Event:
 
     worker: WorkerProcess | None = None
     message: Ready | Done | None = None
+    payload: bytes = b""
     task: _Task | None = None
     abandoned: list[_Task] = field(default_factory=list)
     closing: bool = False
@@ -239,17 +240,17 @@ class WorkerPool(Generic[I, V]):
         if event.message is None:
             self._bury(worker)
         elif isinstance(event.message, Done):
-            self._deliver(worker, event.message)
+            self._deliver(worker, event.message, event.payload)
         elif event.message.fault is not None:
             worker.kill()
             self._lose_start(worker, str(event.message.fault))
         else:
             worker.is_ready, self._failed_starts = True, 0
 
-    def _deliver(self, worker: WorkerProcess, done: Done) -> None:
+    def _deliver(self, worker: WorkerProcess, done: Done, payload: bytes) -> None:
         task = self._tasks.pop(worker)
         try:
-            content = pickle.loads(done.payload)
+            content = pickle.loads(payload)
         except Exception as error:
             # A value whose class cannot be rebuilt here; it costs this item.
             task.answer(None, fault_of(error), done.seconds)
@@ -320,8 +321,8 @@ class WorkerPool(Generic[I, V]):
         for _ in range(min(room, len(self._waiting) - starting)):
             self._workers.append(WorkerProcess(self._setup, self._report))
 
-    def _report(self, worker: WorkerProcess, message: Ready | Done | None) -> None:
-        self._events.put(_Event(worker=worker, message=message))
+    def _report(self, worker: WorkerProcess, message: Ready | Done | None, payload: bytes) -> None:
+        self._events.put(_Event(worker=worker, message=message, payload=payload))
 
     def _deadline(self, worker: WorkerProcess) -> float:
         if not worker.is_ready:
