@@ -98,6 +98,7 @@ def caption_command(
         use_sidecars=not no_sidecar,
         limit=limit,
     )
+    entries = list(collect_clips(given, talk.say))  # what cannot be used is said before anything is opened
     source = writer_source(model)
     run = CaptionRun(
         settings=CaptionSettings(source.identity, sampling, seed),
@@ -111,7 +112,6 @@ def caption_command(
         source=source,
         talk=talk,
     )
-    entries = collect_clips(given, talk.say)
     return run.dry(entries) if dry_run else run.execute(entries)
 
 

@@ -197,6 +197,22 @@ class Ledger:
             for name, attempts, kind, message in self._db.execute(query, (stage,)):
                 yield {"name": name, "attempts": attempts, "error_type": kind, "error_message": message}
 
+    def finished_since(self, stage: str, moment: float) -> int:
+        """Number of items that came to their end since `moment` (Unix seconds)."""
+        with self._typed():
+            query = "SELECT count(*) FROM items WHERE stage=? AND finished_at>=?"
+            return int(self._db.execute(query, (stage, moment)).fetchone()[0])
+
+    def working_seconds(self, stage: str) -> float:
+        """Time that runs were at work; one that was killed, or still is at work, counts to its last item."""
+        last_item = (
+            "SELECT max(finished_at) FROM items WHERE stage=r.stage AND finished_at>=r.started_at AND finished_at"
+            "<coalesce((SELECT min(started_at) FROM runs WHERE stage=r.stage AND id>r.id), 1e18)"
+        )
+        query = f"SELECT total(coalesce(ended_at, ({last_item}), started_at) - started_at) FROM runs r WHERE stage=?"
+        with self._typed():
+            return float(self._db.execute(query, (stage,)).fetchone()[0])
+
     def stages(self) -> list[str]:
         """The stages that have items, in alphabetical order."""
         with self._typed():

@@ -24,9 +24,10 @@ class Roots:
         was given by folder, by glob or alone.
         """
         found = self._holder(path)
-        if found is None:
-            self._register(root)
-            found = self._holder(path) or root
+        if found is None:  # `path` need not stand under `root`: a list may name what it must not
+            if root not in self._numbers:
+                self._register(root)
+            found = root
         relative = os.path.relpath(path, found).replace(os.sep, "/")
         return self._numbers[found], relative
 
