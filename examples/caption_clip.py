@@ -1,6 +1,6 @@
 """Task 1: a video in, a detailed prompt out, with the facts that were measured on the way.
 
-    python examples/caption_clip.py clip.mp4
+python examples/caption_clip.py clip.mp4
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """Task 2: a video and a short description, which may be wrong, in; a detailed prompt out.
 
-    python examples/improve_caption.py clip.mp4 "a man talks in a car"
+python examples/improve_caption.py clip.mp4 "a man talks in a car"
 """
 
 from __future__ import annotations

@@ -6,8 +6,6 @@ This is done by hooks and not by an autouse fixture, so that fixtures of any sco
 from __future__ import annotations
 
 import os
-import subprocess
-import sys
 from collections.abc import Iterator
 from functools import lru_cache
 from pathlib import Path
@@ -70,11 +68,15 @@ def _environment_comes_back(request: pytest.FixtureRequest) -> Iterator[None]:
 
 @lru_cache(maxsize=1)
 def missing_weights() -> str:
-    """Why tests marked `weights` cannot run: the last line that the command said; empty when all is here."""
-    done = subprocess.run(
-        [sys.executable, "-m", "batch.entry", "models", "path", "builtin"], capture_output=True, text=True
-    )
-    return "" if done.returncode == 0 else (done.stderr.strip().splitlines() or ["no reason given"])[-1]
+    """Why tests marked `weights` cannot run, empty when all is here. Any other error is a failure."""
+    from models.errors import WeightsCorrupt, WeightsMissing
+    from models.fetching import find
+
+    try:
+        find("builtin")
+    except (WeightsMissing, WeightsCorrupt) as error:
+        return str(error)
+    return ""
 
 
 def _put(places: dict[str, str | None]) -> None:
