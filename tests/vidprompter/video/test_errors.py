@@ -23,6 +23,7 @@ from vidprompter.errors import (
     VideoNotFound,
     VideoUnreadable,
 )
+from vidprompter.video import probe
 from vidprompter.video.sampling import AtRate, Uniform
 from vidprompter.video.source import VideoSource
 
@@ -209,8 +210,12 @@ def test_cut_off_without_an_index(tmp_path: Path) -> None:
     assert "cut off" in str(error) and "moov" in str(error)
 
 
+@pytest.mark.parametrize("scan_bytes", [0, 1 << 20])
 @pytest.mark.parametrize("name", ["a.mp4", "a.mkv", "a.avi"])
-def test_what_decodes_of_a_cut_file_is_used(tmp_path: Path, name: str) -> None:
+def test_what_decodes_of_a_cut_file_is_used(
+    tmp_path: Path, name: str, scan_bytes: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(probe, "_SCAN_BYTES", scan_bytes)  # 0: as with a large file
     codec = "mpeg4" if name == "a.avi" else "libx264"
     options = {"container_options": FASTSTART} if name == "a.mp4" else {}
     data = write_video(tmp_path / name, noisy(100), codec=codec, options={"g": "10"}, **options).read_bytes()

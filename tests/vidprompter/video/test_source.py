@@ -19,6 +19,7 @@ from tests.vidprompter.video.make import (
     write_video,
 )
 from vidprompter.errors import InputError
+from vidprompter.video import probe
 from vidprompter.video.sampling import AtRate, Uniform
 from vidprompter.video.source import VideoSource
 
@@ -65,6 +66,60 @@ def test_every_frame_shows_what_was_written_at_its_time(tmp_path: Path, kind: st
     assert len(few) == 5
     assert numbers_of(few.frames) == [4, 12, 20, 28, 36]
     assert len(dense) == 28 and number_of(dense.frames[0]) == 0
+
+
+@pytest.mark.parametrize("kind", [kind for kind in KINDS if kind != "gif"])
+def test_a_large_file_is_taken_at_its_word(
+    tmp_path: Path, kind: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(probe, "_SCAN_BYTES", 0)
+    source = VideoSource(write_kind(tmp_path, kind))
+    few, dense = source.sample(Uniform(5), AtRate(7.0))
+    assert source.info.duration == pytest.approx(4.0, abs=0.11)
+    assert few.info.backend == "pyav"
+    for clip in (few, dense):
+        assert np.allclose(clip.timestamps, np.array(numbers_of(clip.frames)) / 10, atol=2e-3)
+    assert numbers_of(few.frames) == [4, 12, 20, 28, 36]
+
+
+@pytest.mark.parametrize("name", ["a.mkv", "a.webm"])
+def test_a_live_recording_without_a_length(tmp_path: Path, name: str) -> None:
+    codec = "libvpx" if name == "a.webm" else "libx264"
+    path = write_numbered(tmp_path / name, 30, codec=codec, container_options={"live": "1"})
+    with av.open(str(path)) as container:
+        assert not container.duration  # the premise
+    (clip,) = VideoSource(path).sample(Uniform(3))
+    assert clip.info.duration == pytest.approx(3.0, abs=0.11) and not clip.info.damaged
+    assert numbers_of(clip.frames) == [5, 15, 25]
+
+
+@pytest.mark.parametrize("name", ["a.mp4", "a.mkv"])
+@pytest.mark.parametrize("scan_bytes", [0, 1 << 20])
+def test_sound_that_goes_on_is_no_damage(
+    tmp_path: Path, name: str, scan_bytes: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The pictures end after 2 s and the sound after 6."""
+    monkeypatch.setattr(probe, "_SCAN_BYTES", scan_bytes)
+    path = tmp_path / name
+    with av.open(str(path), "w") as container:
+        video = container.add_stream("libx264", rate=10)
+        video.width, video.height, video.pix_fmt = 128, 96, "yuv420p"
+        sound = container.add_stream("aac", rate=44100)
+        for number in range(20):
+            frame = av.VideoFrame.from_ndarray(numbered(number), format="rgb24")
+            frame.pts = number
+            container.mux(video.encode(frame))
+        container.mux(video.encode())
+        for _ in range(6 * 44100 // 1024):
+            silence = av.AudioFrame.from_ndarray(np.zeros((1, 1024), np.float32), "fltp", "mono")
+            silence.sample_rate = 44100
+            container.mux(sound.encode(silence))
+        container.mux(sound.encode(None))
+    few, dense = VideoSource(path).sample(Uniform(4), AtRate(10.0))
+    assert not few.info.damaged
+    assert few.info.duration == pytest.approx(2.0, abs=0.15)
+    assert numbers_of(few.frames) == [2, 7, 12, 17]
+    assert numbers_of(dense.frames) == list(range(20))
 
 
 @both_readers
