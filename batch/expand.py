@@ -18,7 +18,7 @@ from vidprompter.tasks import Prompt, Request, Sampling, Task
 
 
 class ExpandRow(TypedDict):
-    """One row of `expand --json`; see docs/output.md."""
+    """One row of `expand --json`; see docs/output_fields.md."""
 
     short: str
     variant: int
@@ -104,7 +104,7 @@ def expand(
     failed = 0
     interrupted = False
     try:
-        for row, error in expand_rows(ideas, source.load(), options):
+        for row, error in expand_rows(ideas, source.load(say), options):
             rows.append(row)
             failed += error is not None
             if error is not None:

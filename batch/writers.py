@@ -10,10 +10,13 @@ from vidprompter.engines.protocol import PromptWriter, WriterIdentity
 
 @dataclass(frozen=True)
 class WriterSource:
-    """identity: known without loading. load: gives the writer; takes seconds and memory."""
+    """identity: known without loading. load: gives the writer, ready; takes seconds and memory.
+
+    `load` is handed a function that tells the user, in one line, what was chosen and why.
+    """
 
     identity: WriterIdentity
-    load: Callable[[], PromptWriter]
+    load: Callable[[Callable[[str], None]], PromptWriter]
 
 
 def writer_source(model: str) -> WriterSource:
@@ -24,4 +27,9 @@ def writer_source(model: str) -> WriterSource:
     """
     from vidprompter.api import VidPrompter
 
-    return WriterSource(VidPrompter.identify(model), lambda: VidPrompter.load(model))
+    def load(say: Callable[[str], None]) -> PromptWriter:
+        writer = VidPrompter.load(model)
+        say(f"{writer.model}: {writer.prepare()}")
+        return writer
+
+    return WriterSource(VidPrompter.identify(model), load)

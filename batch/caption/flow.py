@@ -45,7 +45,7 @@ def caption_clips(
     settings: CaptionSettings,
     options: FlowOptions,
     measure: Measure,
-    load: Callable[[], PromptWriter],
+    load: Callable[[Callable[[str], None]], PromptWriter],
     sink: Sink,
     say: Callable[[str], None],
 ) -> bool:
@@ -71,7 +71,7 @@ def caption_clips(
         ahead=ahead,
     )
     with prefetcher:
-        writer = load()
+        writer = load(say)
         if (writer.model, writer.revision) != (settings.writer.model, settings.writer.revision):
             raise ModelError(f"{identity_of(writer)} was loaded where {settings.writer} was asked for")
         with StopRequest(say) as stop:

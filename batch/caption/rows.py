@@ -1,4 +1,4 @@
-"""Rows of `captions.jsonl`; the fields are documented in docs/output.md and stay."""
+"""Rows of `captions.jsonl`; the fields are documented in docs/output_fields.md and stay."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ class ErrorField(TypedDict):
 
 
 class CaptionRow(TypedDict):
-    """One row. See docs/output.md."""
+    """One row. See docs/output_fields.md."""
 
     path: str
     start: float | None

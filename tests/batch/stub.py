@@ -56,7 +56,7 @@ def measure(job: ClipJob) -> SceneSheet:
 
 
 def stub_source() -> WriterSource:
-    return WriterSource(IDENTITY, LetterWriter)
+    return WriterSource(IDENTITY, lambda say: LetterWriter())
 
 
 def write_video(path: Path, *, frames: int = 4, width: int = 64, shade: int = 0) -> Path:

@@ -42,6 +42,14 @@ class PromptWriter(Protocol):
         ...
 
 
+class Engine(PromptWriter, Protocol):
+    """A writer whose weights are loaded when first needed, or before."""
+
+    def load(self) -> str:
+        """Loads the weights now; one line on what was chosen and why."""
+        ...
+
+
 def identity_of(writer: PromptWriter) -> WriterIdentity:
     """The identity of a loaded writer."""
     return WriterIdentity(writer.model, writer.revision, writer.engine)
