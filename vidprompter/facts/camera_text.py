@@ -9,21 +9,24 @@ SENTENCE_END = re.compile(r"(?<=[.!?])[\"')\]]*\s+(?=[\"'(\[]?[A-Z0-9])")
 _CAMERA = r"(?:camera|shot|lens|frame|view|footage|filmed|framing|viewpoint|perspective|picture|scene)"
 # A movement word counts with one of these in its sentence, since a dog can roll and a ship can pan.
 _SPEAKS_OF_CAMERA = re.compile(rf"\b{_CAMERA}s?\b", re.I)
+# A movement as the sentence's own subject: "A pan to the left ...", "An upward tilt ...".
+_MOVE_AS_SUBJECT = r"^(?:an? |the )?(?:\w+ )?(?:pan|tilt|zoom)s? (?:to|toward|in|out|up|down|across|unfold)\w*\b|^(?:an? |the )?(?:\w+ )?(?:up|down)ward tilt\b"
 _UNMISTAKABLE = re.compile(
-    r"\b(camera\w*|zoom\w*|panning|pans|hand-?held|dolly|dollies|tracking shot)\b", re.I
+    rf"\b(?:camera\w*|zoom\w*|panning|pans|hand-?held|dolly|dollies|tracking shot)\b|{_MOVE_AS_SUBJECT}", re.I
 )
+_STRONG = re.compile(rf"\b(?:camera\w*|shot|lens|footage|filmed)\b|{_MOVE_AS_SUBJECT}", re.I)
 
 _LEFT = r"(?:left|leftwards?|leftward)"
 _RIGHT = r"(?:right|rightwards?)"
-_GAP = r"(?:[^.!?;]{0,60}?)"
+_GAP = r"(?:[^.!?;,]{0,60}?)"
 _MOVEMENTS: tuple[tuple[str, str], ...] = (
     # ruff: noqa: E501
     ("pan left", rf"\b(?:pan(?:s|ned|ning)?|sweep(?:s|ing)?|turn(?:s|ing)?|swing(?:s|ing)?|glid(?:es|ing)|slid(?:es|ing)|drift(?:s|ing)?)\b{_GAP}\b{_LEFT}\b|\bleftward (?:pan|sweep|turn)|\bleft pan\b"),
     ("pan right", rf"\b(?:pan(?:s|ned|ning)?|sweep(?:s|ing)?|turn(?:s|ing)?|swing(?:s|ing)?|glid(?:es|ing)|slid(?:es|ing)|drift(?:s|ing)?)\b{_GAP}\b{_RIGHT}\b|\brightward (?:pan|sweep|turn)|\bright pan\b"),
     ("tilt up", rf"\btilt(?:s|ed|ing)?\b{_GAP}\b(?:up|upwards?|skywards?)\b|\bupward tilt\b|\bcamera (?:rises|lifts|looks up)"),
     ("tilt down", rf"\btilt(?:s|ed|ing)?\b{_GAP}\b(?:down|downwards?)\b|\bdownward tilt\b|\bcamera (?:descends|lowers|looks down)"),
-    ("zoom in", rf"\bzoom(?:s|ed|ing)?\b{_GAP}\b(?:in|closer)\b|\bpush(?:es|ing)? in\b|\b(?:moves?|moving|closes|closing|draws?|drawing|creeps?|eases?) (?:slowly |steadily |gently |gradually )?(?:closer|in)\b|\bdoll(?:y|ies) in\b|\bpush-in\b"),
-    ("zoom out", rf"\bzoom(?:s|ed|ing)?\b{_GAP}\bout\b|\bpull(?:s|ed|ing)? (?:slowly |steadily |gently |gradually )?(?:back|out|away)\b|\bdoll(?:y|ies) out\b|\bwidens? out\b|\bpull-back\b"),
+    ("zoom in", r"\bzoom(?:s|ed|ing)?(?:\s+\w+ly)?(?:\s+|-)(?:in|closer)\b|\bpush(?:es|ing)? in\b|\b(?:moves?|moving|closes|closing|draws?|drawing|creeps?|eases?) (?:slowly |steadily |gently |gradually )?(?:closer|in)\b|\bdoll(?:y|ies) in\b|\bpush-in\b"),
+    ("zoom out", r"\bzoom(?:s|ed|ing)?(?:\s+\w+ly)?(?:\s+|-)out\b|\bpull(?:s|ed|ing)? (?:slowly |steadily |gently |gradually )?(?:back|out|away)\b|\bdoll(?:y|ies) out\b|\bwidens? out\b|\bpull-back\b"),
     ("roll", r"\brolls?\b|\brolling\b|\brotat(?:es|ing|ion)\b|\bdutch\b|\bspins?\b|\bcamera roll\b"),
     ("handheld", r"\bhand-?held\b|\bshak(?:es|y|ing)\b|\bsway(?:s|ing)?\b|\bjitter\w*|\bwobbl\w+|\bunsteady\b"),
     ("static", r"\bstatic\b|\bstationary\b|\bfixed\b|\bmotionless\b|\block(?:ed)?[- ]?off\b|\blocked\b|\bstill\b|\btripod\b|\bnot move\b|\bnever moves\b|\bwithout moving\b|\bunmoving\b|\bsteady\b(?! (?:pan|zoom|tilt|pace|pull|push))"),
@@ -71,7 +74,7 @@ def camera_claims(text: str) -> set[str]:
 
 def _sentence_claims(sentence: str) -> set[str]:
     # Without the word camera, "the scene is still" or "a rolling view" says nothing of the camera.
-    strong = bool(re.search(r"\b(?:camera\w*|shot|lens|footage|filmed)\b", sentence, re.I))
+    strong = bool(_STRONG.search(sentence))
     found = {name for name, pattern in _COMPILED if pattern.search(sentence)}
     if not strong:
         found &= {"pan left", "pan right", "zoom in", "zoom out", "handheld", "static"}

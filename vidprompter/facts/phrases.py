@@ -12,8 +12,8 @@ from collections.abc import Sequence
 from random import Random
 
 _SLOW = {"slow": ("slowly", "gently", "gradually", "at an unhurried pace"),
-         "steady": ("smoothly", "steadily", "evenly", "in one continuous move"),
-         "fast": ("quickly", "swiftly", "briskly", "in a rapid sweep")}  # fmt: skip
+         "steady": ("smoothly", "steadily", "evenly", "without a pause"),
+         "fast": ("quickly", "swiftly", "briskly", "at speed")}  # fmt: skip
 _KEEPS = ("keeping {s} in view", "with {s} in frame", "following {s}", "revealing more of {p}", "taking in {p}",
           "past {s}", "across {p}", "as {s} [stays|stay] the center of attention")  # fmt: skip
 _HOLDS = ("holding on {s}", "keeping {s} in frame", "framing {s} against {p}", "watching {s}",

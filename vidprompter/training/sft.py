@@ -112,12 +112,13 @@ def train_sft(
     out: Path,
     base: str,
     settings: SFTSettings | None = None,
+    init: Path | None = None,
     report: Callable[[Progress], None] = lambda _: None,
 ) -> Path:
     """Train a LoRA on `examples` and return the path of `out`/adapter.safetensors.
 
     Resumes from `out` if an unfinished run with the same settings lies there. base: revision of the base weights,
-    recorded in the adapter.
+    recorded in the adapter. init: an adapter of the same rank to start from, instead of a fresh one.
 
     Raises:
         InputError: no examples, one too long, or `out` holds a run with other settings.
@@ -129,6 +130,8 @@ def train_sft(
     out.mkdir(parents=True, exist_ok=True)
     model.requires_grad_(False)
     wrapped = attach_fresh(model, rank=settings.rank, alpha=settings.alpha, seed=settings.seed)
+    if init is not None:
+        load_into(wrapped, init)
     run = _Run(wrapped, tokenizer, rows, out, base, settings)
     run.restore()
     run.train(report)

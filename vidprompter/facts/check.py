@@ -1,0 +1,241 @@
+"""Does a prompt agree with what is known? Problems are named and weighed; the best of several candidates wins.
+
+What is known is a `SheetLines` (tasks 1, 2), a short prompt (tasks 2, 3), or both. A prompt may say more than is
+known, since it has to paint a whole picture, but not what contradicts it.
+"""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from dataclasses import dataclass
+
+from vidprompter.facts.camera_text import (
+    camera_claims,
+    camera_contradictions,
+    mentions_camera,
+    sentences,
+    shot_claims,
+)
+from vidprompter.facts.lexicon import (
+    GENDERED,
+    LIGHT_LEVEL,
+    LIGHT_NOUNS,
+    LIGHT_TEMPERATURE,
+    SHOT_WORDS,
+    STYLE_WORDS,
+    UNSEEN,
+)
+from vidprompter.facts.text_facts import content_words, parse, things
+from vidprompter.sheet.lines import ObjectLine, SheetLines, plural
+
+MIN_WORDS, MAX_WORDS, MIN_SENTENCES = 60, 220, 4
+_WORD = re.compile(r"[a-z0-9]+(?:['-][a-z0-9]+)*")
+# Light levels that cannot both be true of one clip.
+_OPPOSED_LIGHT = {"dark": {"bright"}, "dim": {"bright"}, "bright": {"dark", "dim"}, "soft": {"dark"}}
+_PEOPLE = frozenset("person people man men woman women boy girl child children".split())
+
+
+@dataclass(frozen=True)
+class Problem:
+    """One thing wrong with a prompt. weight: how bad, 1 is a wrong fact. sentence: index, None for the whole."""
+
+    kind: str
+    detail: str
+    weight: float
+    sentence: int | None = None
+
+
+def words_of(text: str) -> list[str]:
+    """Lower-case words of `text`, punctuation dropped."""
+    return _WORD.findall(text.lower())
+
+
+def gender_known(lines: SheetLines | None, short: str | None) -> bool:
+    """Whether what is known says man or woman (or there is no sheet, so that nothing is measured)."""
+    if lines is None:
+        return True
+    told = words_of(" ".join(o.noun for o in lines.objects) + " " + (short or ""))
+    return bool(GENDERED & set(told))
+
+
+def check(text: str, *, lines: SheetLines | None, short: str | None) -> list[Problem]:
+    """Everything wrong with `text`, given what is known; an empty list is a clean prompt."""
+    found = _form(text)
+    if lines is not None:
+        found += _camera(text, lines) + _light(text, lines) + _objects(text, lines)
+        if not gender_known(lines, short):
+            found += _gender(text)
+    if short is not None:
+        found += _short(text, short, whole=lines is None)
+    if lines is None:
+        found += _idea_form(text)
+    return found
+
+
+def weight(problems: list[Problem]) -> float:
+    """How bad a prompt is in all; lower is better."""
+    return sum(p.weight for p in problems)
+
+
+def repeated_ngram(text: str, *, n: int = 4, times: int = 3) -> tuple[str, ...] | None:
+    """An n-gram (case and punctuation folded) that occurs `times` times or more, or None."""
+    words = words_of(text)
+    counts = Counter(tuple(words[i : i + n]) for i in range(len(words) - n + 1))
+    return next((gram for gram, count in counts.items() if count >= times), None)
+
+
+def _form(text: str) -> list[Problem]:
+    found = []
+    parts, count = sentences(text), len(text.split())
+    if len(parts) < MIN_SENTENCES:
+        found.append(Problem("short", f"{len(parts)} sentences", 1.0))
+    if count < MIN_WORDS:
+        found.append(Problem("short", f"{count} words", 1.0))
+    if count > MAX_WORDS:
+        found.append(Problem("long", f"{count} words", 1.0))
+    if gram := repeated_ngram(text):
+        found.append(Problem("repetition", " ".join(gram), 4.0))
+    seen: set[str] = set()
+    for i, part in enumerate(parts):
+        folded = " ".join(words_of(part))
+        if folded in seen:
+            found.append(Problem("repetition", part, 1.5, i))
+        seen.add(folded)
+        if UNSEEN & set(words_of(part)):
+            found.append(Problem("unseen", part, 0.3, i))
+    words = [w for w in words_of(text) if len(w) > 3]
+    if words and len(set(words)) / len(words) < 0.6:
+        found.append(Problem("repetition", f"{len(set(words))} different words of {len(words)}", 1.0))
+    return found
+
+
+def _camera(text: str, lines: SheetLines) -> list[Problem]:
+    found = []
+    for i, part in enumerate(sentences(text)):
+        for claim in sorted(camera_contradictions(part, lines.camera)):
+            found.append(Problem("camera", f"says {claim!r}, measured {lines.camera!r}", 2.0, i))
+        wrong = shot_claims(part) - _close_shots(lines.shot)
+        if wrong:
+            found.append(Problem("shot", f"says {min(wrong)!r}, measured {lines.shot!r}", 1.0, i))
+    if lines.camera != "unknown" and lines.camera not in camera_claims(text):
+        found.append(Problem("camera_missing", lines.camera, 1.5))
+    elif lines.camera == "unknown" and lines.shot and not shot_claims(text):
+        found.append(Problem("shot_missing", lines.shot, 0.7))
+    return found
+
+
+def _close_shots(shot: str | None) -> set[str]:
+    order = ["extreme wide shot", "wide shot", "full shot", "medium shot", "medium close-up", "close-up"]
+    if shot is None:
+        return set(order)
+    at = order.index(shot)
+    return set(order[max(0, at - 1) : at + 2])
+
+
+def _light(text: str, lines: SheetLines) -> list[Problem]:
+    found = []
+    for i, part in enumerate(sentences(text)):
+        words = set(words_of(part))
+        if not words & LIGHT_NOUNS:
+            continue
+        levels = {LIGHT_LEVEL[w] for w in words if w in LIGHT_LEVEL}
+        if lines.light and (wrong := levels & _OPPOSED_LIGHT[lines.light]):
+            found.append(Problem("light", f"says {min(wrong)!r}, measured {lines.light!r}", 0.8, i))
+        tones = {LIGHT_TEMPERATURE[w] for w in words if w in LIGHT_TEMPERATURE}
+        if lines.temperature and tones and lines.temperature != "neutral" and lines.temperature not in tones:
+            found.append(Problem("light", f"says {min(tones)!r}, measured {lines.temperature!r}", 0.6, i))
+    if lines.light and not LIGHT_NOUNS & set(words_of(text)):
+        found.append(Problem("light_missing", lines.light, 0.4))
+    return found
+
+
+def _objects(text: str, lines: SheetLines) -> list[Problem]:
+    found: list[Problem] = []
+    words = " ".join(words_of(text))
+    for rank, thing in enumerate(lines.objects):
+        if not _named(thing, words):
+            found.append(Problem("object_missing", thing.noun, 2.0 if rank == 0 else 0.7))
+    if lines.scene and not re.search(rf"\b{re.escape(lines.scene.split()[-1])}", words):
+        found.append(Problem("scene_missing", lines.scene, 0.7))
+    by_noun = {o.noun: o for o in lines.objects}
+    for said in things(parse([text])[0]):
+        known = by_noun.get(said.noun)
+        if known is None:
+            continue
+        if (
+            known.color
+            and said.color
+            and not set(said.color.split(" and ")) & set(known.color.split(" and "))
+        ):
+            found.append(
+                Problem("color", f"{said.color} {said.noun}, measured {known.color}", 1.0, said.sentence)
+            )
+        if said.count > 1 and said.count != known.count:
+            found.append(
+                Problem("count", f"{said.count} {said.noun}, measured {known.count}", 1.0, said.sentence)
+            )
+    if lines.monochrome:
+        for i, part in enumerate(sentences(text)):
+            vivid = {
+                "red",
+                "green",
+                "blue",
+                "yellow",
+                "orange",
+                "pink",
+                "purple",
+                "golden",
+                "vibrant",
+                "colorful",
+            }
+            if wrong := vivid & set(words_of(part)):
+                found.append(Problem("color", f"says {min(wrong)!r}, measured black and white", 0.7, i))
+    return found
+
+
+def _named(thing: ObjectLine, words: str) -> bool:
+    """Whether the text names the thing; a man or a woman is a person."""
+    last = thing.noun.split()[-1]
+    if re.search(rf"\b(?:{re.escape(last)}|{re.escape(plural(last))})\b", words):
+        return True
+    return thing.noun in ("person", "people") and bool(_PEOPLE & set(words.split()))
+
+
+def _gender(text: str) -> list[Problem]:
+    found = []
+    for i, part in enumerate(sentences(text)):
+        if said := GENDERED & set(words_of(part)):
+            found.append(Problem("gender", f"says {min(said)!r}, which nothing measured", 0.6, i))
+    return found
+
+
+def _short(text: str, short: str, *, whole: bool) -> list[Problem]:
+    """Words of the short prompt that the text dropped. whole: the short prompt is all that is known (task 3)."""
+    short_doc, doc = parse([short, text])
+    wanted = list(dict.fromkeys(content_words(short_doc)))
+    if not wanted:
+        wanted = words_of(short)
+    told = {t.lemma_.lower() for t in doc} | set(words_of(text))
+    missing = [w for w in wanted if w not in told]
+    if not missing:
+        return []
+    share = len(missing) / len(wanted)
+    bad = (3.0 if share > 0.4 else 1.5) if whole else 1.0
+    found = [
+        Problem("short_missing", ", ".join(missing), bad * share + (1.0 if whole and share > 0.4 else 0.0))
+    ]
+    return found
+
+
+def _idea_form(text: str) -> list[Problem]:
+    words = set(words_of(text))
+    found = []
+    if not words & SHOT_WORDS and not mentions_camera(text):
+        found.append(Problem("camera_missing", "no word of camera or shot", 1.0))
+    if not words & (STYLE_WORDS | LIGHT_NOUNS):
+        found.append(Problem("style_missing", "no word of style or light", 1.0))
+    claims = camera_claims(text) - {"other", "pan", "tilt", "zoom"}
+    if len(claims) > 1:
+        found.append(Problem("camera", "states " + " and ".join(sorted(claims)), 0.7))
+    return found

@@ -1,0 +1,150 @@
+"""Mending the best candidate: sentences that contradict what is known go, facts that must be said are added.
+
+Every change is reported as a flag, so that a reader knows which sentences are the model's own.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from random import Random
+
+from vidprompter.facts import phrases
+from vidprompter.facts.camera_text import camera_claims, mentions_camera, sentences, shot_claims
+from vidprompter.facts.check import MIN_SENTENCES, MIN_WORDS, Problem, check, repeated_ngram, words_of
+from vidprompter.facts.lexicon import LIGHT_NOUNS, STYLE_WORDS
+from vidprompter.facts.text_facts import parse, place, things
+from vidprompter.sheet.lines import SheetLines, plural
+
+_DROPPED = {"camera", "shot", "light", "color", "count", "gender", "repetition", "unseen"}
+_MIN_DROP_WEIGHT = 0.55
+
+
+@dataclass(frozen=True)
+class Mended:
+    """The text after repair and what was done: "dropped:camera", "added:camera", "cut:unfinished" ..."""
+
+    text: str
+    flags: tuple[str, ...]
+
+
+def mend(text: str, *, lines: SheetLines | None, short: str | None, finished: bool, rng: Random) -> Mended:
+    """`text` without what contradicts the facts, and with camera, light and length as they must be.
+
+    finished: False when generation was cut off; the broken last sentence then goes.
+    """
+    parts, flags = sentences(text), []
+    if parts and (not finished or parts[-1][-1] not in ".!?\"')"):
+        if len(parts) > 1:
+            parts.pop()
+            flags.append("cut:unfinished")
+        else:
+            parts[-1] = parts[-1].rstrip(" ,;:-") + "."
+    # A list of problems holds indices into the text it was made from, so all are read before any goes.
+    wrong: dict[int, str] = {}
+    for problem in check(" ".join(parts), lines=lines, short=short):
+        if _must_go(problem):
+            wrong.setdefault(problem.sentence or 0, problem.kind)
+    for index in sorted(wrong, reverse=True):
+        # The first sentence names the subject: it goes only for a false camera.
+        if index < len(parts) and len(parts) > 1 and (index > 0 or wrong[index] == "camera"):
+            del parts[index]
+            flags.append(f"dropped:{wrong[index]}")
+    while len(parts) > 2 and repeated_ngram(" ".join(parts)):
+        parts.pop()
+        flags.append("dropped:repetition")
+    parts, added = _complete(parts, lines, short, rng)
+    return Mended(" ".join(parts), tuple(dict.fromkeys(flags + added)))
+
+
+def _must_go(problem: Problem) -> bool:
+    return problem.sentence is not None and problem.kind in _DROPPED and problem.weight >= _MIN_DROP_WEIGHT
+
+
+def _names(parts: list[str], lines: SheetLines | None, short: str | None) -> dict[str, str]:
+    if lines is not None:
+        return {"subject": lines.subject, "place": lines.place}
+    doc = parse([short or " ".join(parts)])[0]
+    seen = things(doc)
+    first = [t for t in seen if t.subject][:1] or seen[:1]
+    subject = "the subject"
+    if first:
+        subject = f"the {first[0].noun if first[0].count == 1 else plural(first[0].noun)}"
+    return {"subject": subject, "place": f"the {place(doc) or 'scene'}"}
+
+
+def _complete(
+    parts: list[str], lines: SheetLines | None, short: str | None, rng: Random
+) -> tuple[list[str], list[str]]:
+    """Sentences for what must be said and is not, then for length; with the flags for them."""
+    names = _names(parts, lines, short)
+    flags: list[str] = []
+    parts = list(parts)
+
+    def add(kind: str, sentence: str) -> None:
+        parts.append(sentence)
+        flags.append(f"added:{kind}")
+
+    text = " ".join(parts)
+    if lines is not None and lines.objects:
+        first = lines.objects[0]
+        if (
+            not set(words_of(f"{first.noun} {plural(first.noun)}")) & set(words_of(text))
+            and first.noun != "person"
+        ):
+            parts.insert(0, _opening(lines))
+            flags.append("added:subject")
+    if lines is not None and lines.camera != "unknown" and lines.camera not in camera_claims(text):
+        shot = lines.shot if not shot_claims(text) else None
+        add("camera", phrases.camera_sentence(rng, lines.camera, speed=lines.speed, shot=shot, **names))
+    elif lines is not None and lines.camera == "unknown" and lines.shot and not shot_claims(text):
+        add("shot", phrases.camera_sentence(rng, "unknown", shot=lines.shot, **names))
+    elif lines is None and not mentions_camera(text):
+        motion, shot = (
+            rng.choice(("static", "zoom in", "handheld", "pan right")),
+            rng.choice(("wide shot", "medium shot")),
+        )
+        add("camera", phrases.camera_sentence(rng, motion, shot=shot, **names))
+    for kind, sentence in _fillers(lines, rng, names):
+        text = " ".join(parts)
+        words = set(words_of(text))
+        needed = len(sentences(text)) < MIN_SENTENCES or len(text.split()) < MIN_WORDS
+        unsaid = (kind == "light" and not words & LIGHT_NOUNS) or (
+            kind == "style" and lines is None and not words & (STYLE_WORDS | LIGHT_NOUNS)
+        )
+        if needed or unsaid:
+            add(kind, sentence)
+    return parts, flags
+
+
+def _opening(lines: SheetLines) -> str:
+    """A first sentence that names the main thing where the model did not."""
+    first = lines.objects[0]
+    what = first.render().split(" (", 1)[0].split(" ", 1)[1]
+    color = f"{first.color} " if first.color else ""
+    lead = f"{first.count} {color}{plural(what)}" if first.count > 1 else phrases.article(f"{color}{what}")
+    where = f" in the {lines.scene}" if lines.scene and lines.scene != first.noun else ""
+    verb = "are" if first.count > 1 else "is"
+    return f"{lead[:1].upper()}{lead[1:]}{where} {verb} the focus of the clip."
+
+
+def _fillers(lines: SheetLines | None, rng: Random, names: dict[str, str]) -> list[tuple[str, str]]:
+    """Sentences that may be added, the most telling first; all true of what is known."""
+    if lines is None:
+        return [
+            ("light", phrases.light_sentence(rng, "soft", "neutral", "medium", **names)),
+            ("style", phrases.style_sentence(rng, rng.choice(phrases.STYLES), **names)),
+        ]
+    fillers = []
+    if lines.light:
+        fillers.append(
+            ("light", phrases.light_sentence(rng, lines.light, lines.temperature, lines.contrast, **names))
+        )
+    if lines.objects and lines.objects[0].motion:
+        fillers.append(("motion", phrases.motion_sentence(rng, lines.objects[0].motion, **names)))
+    if lines.colors or lines.monochrome:
+        palette = phrases.palette_sentence(rng, lines.colors, monochrome=lines.monochrome, **names)
+        fillers.append(("palette", palette))
+    fillers.append(
+        ("style", phrases.style_sentence(rng, rng.choice(("naturalistic", "documentary")), **names))
+    )
+    return fillers
