@@ -5,8 +5,8 @@ PYTHON ?=
 VENV ?= .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check
-# --no-compile: of the 20 000 files only those that are imported get compiled, when they are.
-INSTALL := $(PIP) install --quiet --progress-bar off --no-compile --constraint constraints.txt
+# -qq: errors only. --no-compile: of the 20 000 files only those that are imported get compiled, when they are.
+INSTALL := $(PIP) install -qq --progress-bar off --no-compile --constraint constraints.txt
 
 .DEFAULT_GOAL := help
 .PHONY: help demo test lint fix docs bench clean
