@@ -67,7 +67,7 @@ demo: $(VENV)/.installed
 	@$(BIN)/vidprompter models pull builtin example-clips
 	@echo "[4/4] writing a prompt for each clip into demo/captions.jsonl"
 	@mkdir -p demo
-	@$(BIN)/vidprompter caption "$$($(BIN)/vidprompter models path example-clips)" --out demo/captions.jsonl
+	@$(BIN)/vidprompter caption "$$($(BIN)/vidprompter models path example-clips)" --out demo/captions.jsonl --retry-failed
 	@$(BIN)/python -c '$(SHOW)' demo/captions.jsonl
 
 test: $(VENV)/.installed-dev
