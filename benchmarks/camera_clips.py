@@ -114,15 +114,20 @@ def wobble_path(recipe: Recipe, count: int) -> NDArray[np.float64]:
         path = rng.normal(size=(count, 3))
         if recipe.wobble == "smooth":
             span = np.exp(-0.5 * (np.arange(-30, 31) / (0.08 * recipe.fps)) ** 2)
-            path = np.stack([np.convolve(p, span, mode="same") for p in path.T], axis=1)
+            path = _smooth(path, span)
         else:
             keep = float(np.exp(-1 / (0.25 * recipe.fps)))
             for i in range(1, count):
                 path[i] += keep * path[i - 1]
-            path = np.stack([np.convolve(p, np.ones(3) / 3, mode="same") for p in path.T], axis=1)
+            path = _smooth(path, np.ones(3) / 3)
     path = path / max(float(path[:, :2].std()), 1e-9) * recipe.speed
     path[:, 2] *= rng.choice([0.0, 0.5])
     return np.asarray(path)
+
+
+def _smooth(path: NDArray[np.float64], span: NDArray[np.float64]) -> NDArray[np.float64]:
+    half = len(span) // 2
+    return np.stack([np.convolve(p, span)[half : half + len(p)] for p in path.T], axis=1)
 
 
 def camera_path(recipe: Recipe, count: int) -> NDArray[np.float64]:

@@ -24,15 +24,17 @@ SIDE = 0.7  # of the half size; beyond it lies a side of the frame
 BORDER = 0.22  # of the frame's half size: the rim that a scene reaches
 
 # learnt by softmax regression on rendered clips: share, rim, spread, sides held, sides touched, around, inside
-WEIGHTS = np.array([-5.0, 3.5, 1.5, 3.3, 1.0, 1.5, -3.0])
+WEIGHTS = np.array([-4.5, 2.3, 2.4, 3.2, 1.7, 0.6, -0.8])
+NO_SCENE = 0.8  # score of a window in which only objects are seen
+NO_SCENE_PRICE = 0.5
 
 
 @dataclass(frozen=True)
 class Chain:
-    """One layer for each window of a burst, and the probability (0-1) that it is the scene in each."""
+    """One layer for each window of a burst (None: no scene seen), and how probable (0-1) each choice is."""
 
     windows: tuple[Window, ...]
-    layers: tuple[Layer, ...]
+    layers: tuple[Layer | None, ...]
     scores: FloatArray
 
 
@@ -88,9 +90,11 @@ def _spread(x: FloatArray, y: FloatArray, weights: FloatArray) -> float:
 
 
 def scene_logits(window: Window, layers: list[Layer], size: tuple[int, int]) -> FloatArray:
-    """(K,) log-probabilities that each of a window's layers is the scene."""
-    raw = np.array([layer_features(window, layers, k, size) @ WEIGHTS for k in range(len(layers))])
-    return np.asarray(np.maximum(raw - raw.max() - np.log(np.exp(raw - raw.max()).sum()), FLOOR))
+    """(K + 1,) log-probabilities that each of a window's layers is the scene; the last one that none is."""
+    raw = [float(layer_features(window, layers, k, size) @ WEIGHTS) for k in range(len(layers))]
+    scores = np.array([*raw, NO_SCENE])
+    scores = scores - scores.max()
+    return np.asarray(np.maximum(scores - np.log(np.exp(scores).sum()), FLOOR))
 
 
 def link(one: Window, a: Layer, two: Window, b: Layer) -> float:
@@ -120,51 +124,56 @@ def open_windows(tracks: Tracks, longest: int) -> list[Window]:
     return out
 
 
+def link_price(one: Window, a: Layer | None, two: Window, b: Layer | None) -> float:
+    """What it costs, in log-probability, to go from a layer to another in the next window."""
+    if a is None or b is None:
+        return 0.0 if a is b else NO_SCENE_PRICE
+    return LINK * (1.0 - min(1.0, link(one, a, two, b) / LINKED))
+
+
 def best_chain(
-    windows: list[Window], options: list[list[Layer]], scores: list[FloatArray]
-) -> tuple[list[int], float]:
-    """Viterbi: the choice of one layer a window with the best sum of scores and links."""
+    windows: list[Window], options: list[list[Layer | None]], scores: list[FloatArray]
+) -> list[int]:
+    """The choice of one option a window with the best sum of scores and links (Viterbi, 1967)."""
     total = scores[0].copy()
     back: list[NDArray[np.intp]] = []
     for i in range(1, len(windows)):
-        links = np.array(
-            [[link(windows[i - 1], a, windows[i], b) for a in options[i - 1]] for b in options[i]]
-        )
-        through = total[None] + LINK * (np.minimum(1.0, links / LINKED) - 1.0)
+        before, here = windows[i - 1], windows[i]
+        prices = np.array([[link_price(before, a, here, b) for a in options[i - 1]] for b in options[i]])
+        through = total[None] - prices
         back.append(np.argmax(through, axis=1))
         total = through.max(axis=1) + scores[i]
     choice = [int(np.argmax(total))]
     for pointer in reversed(back):
         choice.append(int(pointer[choice[-1]]))
-    return choice[::-1], float(total.max())
+    return choice[::-1]
 
 
 def find_chains(tracks: Tracks, longest: int, seed: int = 0) -> list[Chain]:
-    """The scene's chain, then its strongest rival (if any); empty where nothing can be followed."""
+    """The scene's chain, then its strongest rival; empty where nothing can be followed."""
     rng = np.random.default_rng(seed)
-    windows, options, scores = [], [], []
+    windows: list[Window] = []
+    options: list[list[Layer | None]] = []
+    scores: list[FloatArray] = []
     for window in open_windows(tracks, longest):
         layers = find_layers(window, rng)
         if layers:
             windows.append(window)
-            options.append(layers)
+            options.append([*layers, None])
             scores.append(scene_logits(window, layers, tracks.size))
     if not windows:
         return []
-    chains = []
-    choice, _ = best_chain(windows, options, scores)
-    chains.append(_chain(windows, options, scores, choice))
+    choice = best_chain(windows, options, scores)
     rest = [s.copy() for s in scores]
-    for i, k in enumerate(choice):
-        if len(rest[i]) > 1:
-            rest[i][k] = -100.0
-    if any(len(s) > 1 for s in scores):
-        chains.append(_chain(windows, options, scores, best_chain(windows, options, rest)[0]))
-    return chains
+    for score, k, layers_here in zip(rest, choice, options, strict=True):
+        if layers_here[k] is not None:
+            score[k] = -100.0
+    rival = best_chain(windows, options, rest)
+    return [_chain(windows, options, scores, c) for c in (choice, rival)]
 
 
 def _chain(
-    windows: list[Window], options: list[list[Layer]], scores: list[FloatArray], choice: list[int]
+    windows: list[Window], options: list[list[Layer | None]], scores: list[FloatArray], choice: list[int]
 ) -> Chain:
     return Chain(
         tuple(windows),

@@ -98,6 +98,8 @@ def _members(chain: Chain, pairs: int) -> list[NDArray[np.intp]]:
     """Track ids of the chain's layer for each pair of the burst."""
     ids: list[list[NDArray[np.intp]]] = [[] for _ in range(pairs)]
     for window, layer in zip(chain.windows, chain.layers, strict=True):
+        if layer is None:
+            continue
         for pair in range(window.start, window.end):
             ids[pair].append(window.ids[layer.member])
     return [np.unique(np.concatenate(i)) if i else np.zeros(0, np.intp) for i in ids]
@@ -105,8 +107,8 @@ def _members(chain: Chain, pairs: int) -> list[NDArray[np.intp]]:
 
 def _pair_scores(chain: Chain, pairs: int) -> FloatArray:
     total, count = np.zeros(pairs), np.zeros(pairs)
-    for window, score in zip(chain.windows, chain.scores, strict=True):
-        total[window.start : window.end] += score
+    for window, layer, score in zip(chain.windows, chain.layers, chain.scores, strict=True):
+        total[window.start : window.end] += score if layer is not None else 0.0
         count[window.start : window.end] += 1
     return np.asarray(total / np.maximum(count, 1))
 

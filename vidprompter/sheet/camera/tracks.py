@@ -8,6 +8,7 @@ and a plain wall still gets the best points it has. They are followed by pyramid
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import cv2
 import numpy as np
@@ -110,19 +111,27 @@ def _follow(
     before: GrayArray, after: GrayArray, points: NDArray[np.float32], guess: NDArray[np.float32]
 ) -> NDArray[np.float32]:
     """(K, 2) positions in `after`, NaN for the lost ones."""
-    options = {
+    options: dict[str, Any] = {
         "winSize": (15, 15),
         "maxLevel": 3,
         "criteria": (cv2.TERM_CRITERIA_EPS | cv2.TERM_CRITERIA_COUNT, 20, 0.01),
         "minEigThreshold": 1e-5,
     }
+    missing: Any = None  # the outputs are made by the call
     start = np.ascontiguousarray(points[:, None])
     first = np.ascontiguousarray(guess[:, None])
     there, ok, _ = cv2.calcOpticalFlowPyrLK(
-        before, after, start, first.copy(), flags=cv2.OPTFLOW_USE_INITIAL_FLOW, **options
+        before, after, start, first.copy(), missing, missing, flags=cv2.OPTFLOW_USE_INITIAL_FLOW, **options
     )
     back, ok_back, _ = cv2.calcOpticalFlowPyrLK(
-        after, before, there, there - first + start, flags=cv2.OPTFLOW_USE_INITIAL_FLOW, **options
+        after,
+        before,
+        there,
+        there - first + start,
+        missing,
+        missing,
+        flags=cv2.OPTFLOW_USE_INITIAL_FLOW,
+        **options,
     )
     gap = np.linalg.norm((back - start)[:, 0], axis=1)
     good = (ok.ravel() == 1) & (ok_back.ravel() == 1) & (gap < BACK_TOLERANCE)
