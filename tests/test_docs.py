@@ -147,3 +147,14 @@ def test_every_public_name_is_documented() -> None:
 
     page = (ROOT / "docs" / "python_api.md").read_text(encoding="utf-8")
     assert [name for name in vidprompter.__all__ if f"`{name}`" not in page] == []
+
+
+def test_every_output_field_is_documented() -> None:
+    from batch.caption.rows import CaptionRow
+    from batch.expand import ExpandRow
+    from vidprompter.sheet.types import CameraMotion, ColorFact, ObjectFact, SceneSheet, Shot
+
+    page = (ROOT / "docs" / "output_fields.md").read_text(encoding="utf-8")
+    shapes = (CaptionRow, ExpandRow, SceneSheet, Shot, CameraMotion, ColorFact, ObjectFact)
+    fields = {name for shape in shapes for name in shape.__annotations__}
+    assert sorted(name for name in fields if f"`{name}`" not in page) == []
