@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from vidprompter.errors import InputError
 from vidprompter.video.sampling import AtRate, Uniform, fit_within
+
+# A loaded machine is no reason to fail.
+patient = settings(deadline=None)
 
 spans = st.floats(min_value=0.02, max_value=20_000, allow_nan=False)
 starts = st.floats(min_value=0, max_value=10_000, allow_nan=False)
@@ -34,6 +37,7 @@ def test_at_rate_takes_bursts_of_a_long_film() -> None:
     assert np.allclose(bursts.mean(axis=1), np.arange(30) * 240 + 120, atol=0.1)
 
 
+@patient
 @given(start=starts, span=spans, count=st.integers(1, 64))
 def test_uniform_is_increasing_inside_and_even(start: float, span: float, count: int) -> None:
     times = Uniform(count).times(start, start + span)
@@ -43,6 +47,7 @@ def test_uniform_is_increasing_inside_and_even(start: float, span: float, count:
     assert np.allclose(np.diff(times), span / count, rtol=1e-3)
 
 
+@patient
 @given(
     start=starts,
     span=spans,
@@ -65,12 +70,14 @@ def test_at_rate_never_exceeds_its_bound_nor_leaves_the_range(
         assert np.allclose(np.diff(times), 1 / fps, atol=1e-6)
 
 
+@patient
 @given(start=starts)
 def test_an_empty_range_gives_its_one_moment(start: float) -> None:
     assert Uniform(8).times(start, start).tolist() == [start]
     assert AtRate(8).times(start, start).tolist() == [start]
 
 
+@patient
 @given(width=st.integers(1, 20_000), height=st.integers(1, 20_000), side=st.integers(16, 2048))
 def test_fit_within_bounds_and_keeps_the_aspect(width: int, height: int, side: int) -> None:
     new_width, new_height = fit_within(width, height, side)
