@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 import sys
 from importlib.util import find_spec
 from pathlib import Path
@@ -13,9 +14,15 @@ def main() -> int:
     if complaint is not None:
         sys.stderr.write(f"vidprompter: error: {complaint}\n")
         return 2
-    from batch.cli import run
+    try:
+        from batch.cli import run
 
-    return run(sys.argv[1:])
+        return run(sys.argv[1:])
+    except KeyboardInterrupt:  # before or after the command itself, which answers for its own time
+        return 130
+    finally:
+        # What is left is Python's own end: a further Ctrl-C would only print a traceback into it.
+        signal.signal(signal.SIGINT, signal.SIG_IGN)
 
 
 def _shadowing() -> str | None:

@@ -16,6 +16,7 @@ import av
 import numpy as np
 
 from batch.caption.jobs import ClipJob
+from batch.cli import run as _real_run
 from batch.writers import WriterSource
 from vidprompter.engines.protocol import WriterIdentity
 from vidprompter.errors import GenerationError, VidPrompterError
@@ -27,11 +28,16 @@ IDENTITY = WriterIdentity("letters", "1", "stub")
 
 
 class LetterWriter:
-    """Writes one sentence with the clip's name, size and short description; sleeps STUB_SECONDS a batch."""
+    """Writes one sentence with the clip's width and short description.
+
+    Sleeps STUB_SECONDS a batch; touches the file STUB_MARK when a batch begins.
+    """
 
     model, revision, engine = IDENTITY.model, IDENTITY.revision, IDENTITY.engine
 
     def generate_batch(self, requests: Sequence[Request]) -> list[Prompt | VidPrompterError]:
+        if mark := os.environ.get("STUB_MARK"):
+            Path(mark).touch()
         time.sleep(float(os.environ.get("STUB_SECONDS", "0")))
         return [self._write(request) for request in requests]
 
@@ -78,12 +84,11 @@ def main(arguments: Sequence[str]) -> int:
     import batch.caption.run
     import batch.commands.caption as caption
     import batch.commands.expand as expand
-    from batch.cli import run
 
     caption.writer_source = lambda model: stub_source()  # type: ignore[assignment]
     expand.writer_source = lambda model: stub_source()  # type: ignore[assignment]
     caption.CaptionRun = _measured_by_stub(batch.caption.run.CaptionRun)  # type: ignore[assignment, misc]
-    return run(arguments)
+    return _real_run(arguments)
 
 
 def _measured_by_stub(original):  # type: ignore[no-untyped-def]
@@ -91,6 +96,9 @@ def _measured_by_stub(original):  # type: ignore[no-untyped-def]
 
 
 if __name__ == "__main__":
-    from tests.batch.stub import main as importable_main  # the workers must find `measure` by name
+    import batch.cli
+    from batch.entry import main as entry_main
+    from tests.batch.stub import main as stub_main  # by name: the workers must find `measure`
 
-    sys.exit(importable_main(sys.argv[1:]))
+    batch.cli.run = stub_main
+    sys.exit(entry_main())

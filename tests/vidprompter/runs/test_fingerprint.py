@@ -6,7 +6,7 @@ import os
 import shutil
 from pathlib import Path
 
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from vidprompter.runs.fingerprint import MISSING, Fingerprint, fingerprint, unchanged
@@ -30,6 +30,7 @@ def test_touched_and_copied_files_are_unchanged(tmp_path: Path) -> None:
     assert unchanged(str(copy), mark)
 
 
+@settings(deadline=None, max_examples=30)  # the disk may be busy
 @given(st.binary(min_size=1, max_size=60_000), st.data())
 def test_any_changed_byte_of_a_small_file_is_noticed(
     tmp_path_factory: object, content: bytes, data: st.DataObject

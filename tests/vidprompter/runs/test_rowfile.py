@@ -5,10 +5,11 @@ from __future__ import annotations
 import errno
 import json
 import os
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from vidprompter.errors import OutputError
@@ -19,10 +20,19 @@ rows_of_json = st.lists(
 ).map(lambda rows: [json.dumps(row, ensure_ascii=False).encode("utf-8", "replace").decode() for row in rows])
 
 
+@pytest.fixture(autouse=True, scope="module")
+def _no_flush() -> Iterator[None]:
+    """These tests cut no power; a busy disk makes them slow."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(os, "fsync", lambda file: None)
+        yield
+
+
 def lines_of(path: Path) -> list[str]:
     return path.read_bytes().decode().split("\n")[:-1]
 
 
+@settings(deadline=None, max_examples=30)  # the disk may be busy
 @given(rows_of_json, st.data())
 def test_a_file_cut_anywhere_is_made_whole_without_a_backup(
     tmp_path_factory: pytest.TempPathFactory, rows: list[str], data: st.DataObject
@@ -39,6 +49,7 @@ def test_a_file_cut_anywhere_is_made_whole_without_a_backup(
     assert list(path.parent.iterdir()) == [path]
 
 
+@settings(deadline=None, max_examples=30)  # the disk may be busy
 @given(rows_of_json, st.binary(max_size=60))
 def test_whatever_the_file_holds_it_ends_as_the_ledger_says(
     tmp_path_factory: pytest.TempPathFactory, rows: list[str], junk: bytes
