@@ -104,6 +104,17 @@ class Entry:
         """Bytes that a first `pull` of this entry alone fetches; 0 for what is shipped."""
         return 0 if isinstance(self.source, ShippedSource) else self.source.bytes
 
+    def path(self) -> Path:
+        """The folder of the entry's files on this machine; its parts are looked for too.
+
+        Raises:
+            WeightsMissing: Not here; the message holds the command that fetches it.
+            WeightsCorrupt: Here, but not as the table says.
+        """
+        from models.fetching.find import find
+
+        return find(self.name)
+
     def load(self, **options: Any) -> Any:
         """What the entry's loader returns for `options`.
 
