@@ -102,7 +102,6 @@ class BuiltinEngine:
     @cached_property
     def _loaded(self) -> Any:
         from models.language import load_language_model
-
         from vidprompter.training.adapter import merge_adapter
 
         # The update is added in float32; only then is the sum rounded to the working precision.
@@ -151,6 +150,8 @@ class BuiltinEngine:
         if lines is None:
             return ()
         words = set(_CAMERA_WORDS[lines.camera].split())
+        if lines.camera == "unknown":
+            words |= {"camera", "lens"}
         if not gender_known(lines, short):
             words |= GENDERED
         return tuple(

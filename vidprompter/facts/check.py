@@ -18,6 +18,7 @@ from vidprompter.facts.camera_text import (
     shot_claims,
 )
 from vidprompter.facts.lexicon import (
+    COLORS,
     GENDERED,
     LIGHT_LEVEL,
     LIGHT_NOUNS,
@@ -33,6 +34,10 @@ MIN_WORDS, MAX_WORDS, MIN_SENTENCES = 60, 220, 4
 _WORD = re.compile(r"[a-z0-9]+(?:['-][a-z0-9]+)*")
 # Light levels that cannot both be true of one clip.
 _OPPOSED_LIGHT = {"dark": {"bright"}, "dim": {"bright"}, "bright": {"dark", "dim"}, "soft": {"dark"}}
+_SAME_COLOR = {"grey": "gray", "golden": "yellow", "gold": "yellow", "silver": "gray", "crimson": "red",
+               "scarlet": "red", "navy": "blue", "azure": "blue", "emerald": "green", "tan": "brown",
+               "cream": "beige", "violet": "purple", "amber": "orange", "turquoise": "teal"}  # fmt: skip
+_PLURAL_PEOPLE = frozenset("people men women children".split())
 _PEOPLE = frozenset("person people man men woman women boy girl child children".split())
 
 
@@ -156,25 +161,20 @@ def _objects(text: str, lines: SheetLines) -> list[Problem]:
     for rank, thing in enumerate(lines.objects):
         if not _named(thing, words):
             found.append(Problem("object_missing", thing.noun, 2.0 if rank == 0 else 0.7))
-    if lines.scene and not re.search(rf"\b{re.escape(lines.scene.split()[-1])}", words):
+        elif thing.count > 1 and not _plural_said(thing, words):
+            found.append(Problem("count_missing", f"{thing.count} {thing.noun}", 0.5))
+    if lines.scene and not scene_said(text, lines.scene):
         found.append(Problem("scene_missing", lines.scene, 0.7))
     by_noun = {o.noun: o for o in lines.objects}
     for said in things(parse([text])[0]):
         known = by_noun.get(said.noun)
         if known is None:
             continue
-        if (
-            known.color
-            and said.color
-            and not set(said.color.split(" and ")) & set(known.color.split(" and "))
-        ):
-            found.append(
-                Problem("color", f"{said.color} {said.noun}, measured {known.color}", 1.0, said.sentence)
-            )
         if said.count > 1 and said.count != known.count:
             found.append(
                 Problem("count", f"{said.count} {said.noun}, measured {known.count}", 1.0, said.sentence)
             )
+    found += _colors(text, lines)
     if lines.monochrome:
         for i, part in enumerate(sentences(text)):
             vivid = {
@@ -192,6 +192,47 @@ def _objects(text: str, lines: SheetLines) -> list[Problem]:
             if wrong := vivid & set(words_of(part)):
                 found.append(Problem("color", f"says {min(wrong)!r}, measured black and white", 0.7, i))
     return found
+
+
+def _colors(text: str, lines: SheetLines) -> list[Problem]:
+    """Colours put right before a thing (at most one word between) that are not the measured ones."""
+    found = []
+    for thing in lines.objects:
+        if thing.color is None:
+            continue
+        noun = re.escape(thing.noun.split()[-1])
+        pattern = re.compile(rf"\b({'|'.join(sorted(COLORS))})(?: and \w+)?,? (?:\w+ )?{noun}s?\b", re.I)
+        for i, part in enumerate(sentences(text)):
+            for said in pattern.findall(part):
+                if not {said.lower(), _SAME_COLOR.get(said.lower())} & set(thing.color.split(" and ")):
+                    found.append(Problem("color", f"{said} {thing.noun}, measured {thing.color}", 1.0, i))
+    return found
+
+
+def scene_said(text: str, scene: str) -> bool:
+    """Whether `text` names the setting, in the singular or plural."""
+    stem = scene.split()[-1].rstrip("s")
+    return bool(re.search(rf"\b{re.escape(stem)}", " ".join(words_of(text))))
+
+
+def unsaid_objects(text: str, lines: SheetLines) -> list[ObjectLine]:
+    """Things of the sheet that `text` does not name, or names as one where several were counted."""
+    words = " ".join(words_of(text))
+    return [
+        thing
+        for thing in lines.objects
+        if not _named(thing, words) or (thing.count > 1 and not _plural_said(thing, words))
+    ]
+
+
+def _plural_said(thing: ObjectLine, words: str) -> bool:
+    said = set(words.split())
+    return plural(thing.noun.split()[-1]) in said or (thing.noun == "person" and bool(_PLURAL_PEOPLE & said))
+
+
+def is_named(thing: ObjectLine, text: str) -> bool:
+    """Whether `text` names the thing, in whatever number."""
+    return _named(thing, " ".join(words_of(text)))
 
 
 def _named(thing: ObjectLine, words: str) -> bool:

@@ -228,6 +228,34 @@ def motion_sentence(rng: Random, motion: str, *, subject: str, place: str) -> st
     return _sentence(f"{subject} {_fill(_pick(rng, _DIRECTION[motion], subject, place), subject, place)}")
 
 
+def objects_sentence(rng: Random, things: Sequence[str]) -> str:
+    """One sentence that names things not yet named; `things` are noun phrases like "a bow tie", "three bottles"."""
+    joined = things[0] if len(things) == 1 else ", ".join(things[:-1]) + " and " + things[-1]
+    many = len(things) > 1 or not things[0].startswith(("a ", "an ", "one ", "the "))
+    patterns = (
+        "{t} [is|are] visible in the frame", "{t} [is|are] part of the scene", "{t} can be seen as well",
+        "the frame also holds {t}", "{t} [is|are] in view",
+    )  # fmt: skip
+    chosen = _AGREE.sub(lambda m: m.group(2) if many else m.group(1), rng.choice(patterns))
+    return _sentence(chosen.format(t=joined))
+
+
+def setting_sentence(rng: Random, setting: str, *, subject: str) -> str:
+    """One sentence that names the setting; `setting` is a bare noun like "car interior" or "mountains"."""
+    what = f"the {setting}" if is_plural(setting) else article(setting)
+    patterns = ("the setting around {s} is {w}", "behind {s}, the background shows {w}", "{w} forms the backdrop to {s}",
+                "the surroundings of {s} are those of {w}")  # fmt: skip
+    if is_plural(setting):
+        patterns = (
+            "behind {s}, the background shows {w}",
+            "{w} form the backdrop to {s}",
+            "the setting is {w}",
+        )
+    if subject == "the scene":
+        patterns = ("the background shows {w}", "the whole view is of {w}", "the clip takes in {w}")
+    return _sentence(rng.choice(patterns).format(s=subject, w=what))
+
+
 def style_sentence(rng: Random, style: str, *, subject: str, place: str) -> str:
     """One sentence on the style."""
     return _sentence(

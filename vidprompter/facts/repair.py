@@ -10,13 +10,25 @@ from random import Random
 
 from vidprompter.facts import phrases
 from vidprompter.facts.camera_text import camera_claims, mentions_camera, sentences, shot_claims
-from vidprompter.facts.check import MIN_SENTENCES, MIN_WORDS, Problem, check, repeated_ngram, words_of
-from vidprompter.facts.lexicon import LIGHT_NOUNS, STYLE_WORDS
+from vidprompter.facts.check import (
+    MIN_SENTENCES,
+    MIN_WORDS,
+    Problem,
+    check,
+    is_named,
+    repeated_ngram,
+    scene_said,
+    unsaid_objects,
+    words_of,
+)
+from vidprompter.facts.lexicon import LIGHT_NOUNS, NUMBER_WORDS, STYLE_WORDS
 from vidprompter.facts.text_facts import parse, place, things
-from vidprompter.sheet.lines import SheetLines, plural
+from vidprompter.sheet.lines import ObjectLine, SheetLines, plural
 
 _DROPPED = {"camera", "shot", "light", "color", "count", "gender", "repetition", "unseen"}
 _MIN_DROP_WEIGHT = 0.55
+# Nouns that take no article.
+_MASS = frozenset("grass water snow sand food fruit bread furniture clothing hair greenery".split())
 
 
 @dataclass(frozen=True)
@@ -46,7 +58,7 @@ def mend(text: str, *, lines: SheetLines | None, short: str | None, finished: bo
             wrong.setdefault(problem.sentence or 0, problem.kind)
     for index in sorted(wrong, reverse=True):
         # The first sentence names the subject: it goes only for a false camera.
-        if index < len(parts) and len(parts) > 1 and (index > 0 or wrong[index] == "camera"):
+        if index < len(parts) and (index > 0 or wrong[index] == "camera"):
             del parts[index]
             flags.append(f"dropped:{wrong[index]}")
     while len(parts) > 2 and repeated_ngram(" ".join(parts)):
@@ -85,14 +97,16 @@ def _complete(
         flags.append(f"added:{kind}")
 
     text = " ".join(parts)
-    if lines is not None and lines.objects:
-        first = lines.objects[0]
-        if (
-            not set(words_of(f"{first.noun} {plural(first.noun)}")) & set(words_of(text))
-            and first.noun != "person"
-        ):
+    if lines is not None:
+        unsaid = unsaid_objects(text, lines)[:4]
+        if unsaid and unsaid[0] == lines.objects[0] and not is_named(lines.objects[0], text):
             parts.insert(0, _opening(lines))
             flags.append("added:subject")
+            unsaid = unsaid[1:]
+        if unsaid:
+            add("objects", phrases.objects_sentence(rng, [_phrase(o) for o in unsaid]))
+        if lines.scene and not scene_said(text, lines.scene) and lines.scene not in {o.noun for o in unsaid}:
+            add("scene", phrases.setting_sentence(rng, lines.scene, subject=names["subject"]))
     if lines is not None and lines.camera != "unknown" and lines.camera not in camera_claims(text):
         shot = lines.shot if not shot_claims(text) else None
         add("camera", phrases.camera_sentence(rng, lines.camera, speed=lines.speed, shot=shot, **names))
@@ -116,14 +130,21 @@ def _complete(
     return parts, flags
 
 
+def _phrase(thing: ObjectLine) -> str:
+    """The thing as a noun phrase with its number and colour: "three blue bottles", "a bow tie"."""
+    color = f"{thing.color} " if thing.color else ""
+    if thing.count > 1:
+        return f"{NUMBER_WORDS.get(thing.count, 'several')} {color}{plural(thing.noun)}"
+    if thing.noun in _MASS or phrases.is_plural(thing.noun):
+        return f"{color}{thing.noun}"
+    return phrases.article(f"{color}{thing.noun}")
+
+
 def _opening(lines: SheetLines) -> str:
     """A first sentence that names the main thing where the model did not."""
-    first = lines.objects[0]
-    what = first.render().split(" (", 1)[0].split(" ", 1)[1]
-    color = f"{first.color} " if first.color else ""
-    lead = f"{first.count} {color}{plural(what)}" if first.count > 1 else phrases.article(f"{color}{what}")
-    where = f" in the {lines.scene}" if lines.scene and lines.scene != first.noun else ""
-    verb = "are" if first.count > 1 else "is"
+    lead = _phrase(lines.objects[0])
+    where = f" in the {lines.scene}" if lines.scene and lines.scene != lines.objects[0].noun else ""
+    verb = "are" if phrases.is_plural(lead) else "is"
     return f"{lead[:1].upper()}{lead[1:]}{where} {verb} the focus of the clip."
 
 
