@@ -17,11 +17,16 @@ EVERY_SECONDS = 10.0
 
 
 class Progress:
-    """Counts up to `total`; `say` puts a line above the bar."""
+    """Counts up to `total`; `say` puts a line above the bar.
 
-    def __init__(self, total: int, noun: str) -> None:
+    answers_between: answers go to stdout meanwhile; where that is a terminal they are progress enough.
+    """
+
+    def __init__(self, total: int, noun: str, *, answers_between: bool = False) -> None:
         self._total = total
         self._noun = noun
+        self._wants_bar = sys.stderr.isatty() and total > 0
+        self._is_silent = answers_between and sys.stdout.isatty()
         self._done = 0
         self._failed = 0
         self._began = self._spoke = time.monotonic()
@@ -29,7 +34,7 @@ class Progress:
         self._task: TaskID | None = None
 
     def __enter__(self) -> Self:
-        if sys.stderr.isatty() and self._total:
+        if self._wants_bar and not self._is_silent:
             self._bar = _rich_bar()
             self._task = self._bar.add_task("", total=self._total, note="")
             self._bar.start()
@@ -46,8 +51,10 @@ class Progress:
         self._done += 1
         self._failed += failed
         if self._bar is not None and self._task is not None:
-            note = f"{self._failed} failed" if self._failed else ""
+            note = f"{self._per_minute():.1f} a minute" + (f", {self._failed} failed" if self._failed else "")
             self._bar.update(self._task, completed=self._done, note=note)
+        elif self._is_silent:
+            return
         elif time.monotonic() - self._spoke >= EVERY_SECONDS and self._done < self._total:
             self._spoke = time.monotonic()
             click.echo(self._line(), err=True)
@@ -60,12 +67,13 @@ class Progress:
             click.echo(line, err=True)
 
     def _line(self) -> str:
-        rate = self._done / max(1e-9, time.monotonic() - self._began)
-        rest = (self._total - self._done) / rate
+        rate = self._per_minute()
+        rest = 60 * (self._total - self._done) / rate
         failed = f", {self._failed} failed" if self._failed else ""
-        return (
-            f"{self._done}/{self._total} {self._noun}{failed}, {60 * rate:.1f} a minute, {_span(rest)} to go"
-        )
+        return f"{self._done}/{self._total} {self._noun}{failed}, {rate:.1f} a minute, {_span(rest)} to go"
+
+    def _per_minute(self) -> float:
+        return 60 * self._done / max(1e-9, time.monotonic() - self._began)
 
 
 def _span(seconds: float) -> str:
@@ -85,4 +93,6 @@ def _rich_bar() -> RichProgress:
         TextColumn("{task.fields[note]}"),
         console=Console(stderr=True),
         transient=True,
+        redirect_stdout=False,  # or answers that go into a pipe would end up beside the bar
+        redirect_stderr=False,
     )

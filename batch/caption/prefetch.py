@@ -5,7 +5,7 @@ from __future__ import annotations
 import queue
 import threading
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from types import TracebackType
 
 from batch.caption.jobs import ClipJob
@@ -37,11 +37,12 @@ class Prefetcher:
             measure, workers=workers, timeout_seconds=timeout_seconds, describe=_describe
         )
         self._ready: queue.Queue[Measured] = queue.Queue(maxsize=ahead)
-        self._ahead = ahead
         self._closing = threading.Event()
         self._ended = threading.Event()
         self._fault: BaseException | None = None
-        self._thread = threading.Thread(target=self._pump, args=(jobs,), name="prefetch", daemon=True)
+        # The pool starts here and not in the thread: it can then be closed at any time.
+        outcomes = self._pool.map(jobs, in_flight=ahead)
+        self._thread = threading.Thread(target=self._pump, args=(outcomes,), name="prefetch", daemon=True)
         self._thread.start()
 
     def __enter__(self) -> Prefetcher:
@@ -90,9 +91,9 @@ class Prefetcher:
             raise self._fault
         return True
 
-    def _pump(self, jobs: Iterable[ClipJob]) -> None:
+    def _pump(self, outcomes: Iterator[Measured]) -> None:
         try:
-            for outcome in self._pool.map(jobs, in_flight=self._ahead):
+            for outcome in outcomes:
                 while not self._closing.is_set():
                     try:
                         self._ready.put(outcome, timeout=_POLL_SECONDS)

@@ -105,7 +105,7 @@ class CaptionRun:
     def _stream(self, entries: Iterable[ClipEntry]) -> bool:
         jobs = [ClipJob(entry) for entry in entries]
         self.tally.given = len(jobs)
-        with Progress(len(jobs), "clips") as progress:
+        with Progress(len(jobs), "clips", answers_between=True) as progress:
             sink = StreamSink(
                 self.talk.answer, self.tally, self._teller(progress), as_json=self.options.as_json
             )
