@@ -69,7 +69,9 @@ def write_video(
 ) -> Path:
     """Writes `images` at `times` (seconds; default: evenly at `rate`)."""
     with av.open(str(path), "w", format=container_format, options=container_options or {}) as container:
-        stream: Any = container.add_stream(codec, rate=rate, options=options or {})
+        fast = {"deadline": "realtime", "cpu-used": "8"} if codec.startswith("libvpx") else {}
+        stream: Any = container.add_stream(codec, rate=rate, options={**fast, **(options or {})})
+        stream.codec_context.thread_count = 1  # threads waiting for each other are slow on a busy machine
         stream.height, stream.width = images[0].shape[:2]
         stream.pix_fmt = pixel_format
         if aspect is not None:

@@ -217,8 +217,9 @@ def test_what_decodes_of_a_cut_file_is_used(
 ) -> None:
     monkeypatch.setattr(probe, "_SCAN_BYTES", scan_bytes)  # 0: as with a large file
     codec = "mpeg4" if name == "a.avi" else "libx264"
+    even = {"g": "10", "qmin": "8", "qmax": "8"}  # one quality: frames of one size
     options = {"container_options": FASTSTART} if name == "a.mp4" else {}
-    data = write_video(tmp_path / name, noisy(100), codec=codec, options={"g": "10"}, **options).read_bytes()
+    data = write_video(tmp_path / name, noisy(100), codec=codec, options=even, **options).read_bytes()
     path = tmp_path / f"cut_{name}"
     path.write_bytes(data[: len(data) * 6 // 10])
     few, dense = VideoSource(path).sample(Uniform(5), AtRate(10.0))
@@ -226,7 +227,7 @@ def test_what_decodes_of_a_cut_file_is_used(
     assert 5 < last < 80
     # The samples are spread over what is there.
     expected = (np.arange(5) + 0.5) * (last + 1) / 5
-    assert np.abs(np.array(numbers_of(few.frames)) - expected).max() <= 3
+    assert np.abs(np.array(numbers_of(few.frames)) - expected).max() <= 5
     assert few.info.damaged and few.info.duration < 8.0
 
 
