@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import importlib
+import resource
 import subprocess
 import sys
-import time
 
 import click
 import pytest
@@ -28,11 +28,17 @@ def test_help_is_fast_and_imports_nothing_heavy() -> None:
     )
     spans = []
     for _ in range(3):
-        began = time.perf_counter()
+        began = _children_seconds()
         done = python(program)
-        spans.append(time.perf_counter() - began)
+        spans.append(_children_seconds() - began)
     assert "HEAVY 0 []" in done.stdout
     assert min(spans) < 0.4
+
+
+def _children_seconds() -> float:
+    """Processor time and not the clock's: other programs on the machine are not our slowness."""
+    used = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return used.ru_utime + used.ru_stime
 
 
 @pytest.mark.parametrize("module", ["batch.commands", "batch.commands.caption", "batch.commands.expand"])
