@@ -58,6 +58,17 @@ def load_language_model(dtype: str = "auto", device: str = "auto") -> LanguageMo
     )
 
 
+def working_dtype(dtype: str, device: str) -> tuple[torch.dtype, str]:
+    """The torch dtype that "auto" or a name stands for on `device`, and why.
+
+    Raises:
+        ModelError: There is no such dtype.
+    """
+    import torch
+
+    return _dtype(dtype, torch.device(device))
+
+
 def _device(device: str) -> torch.device:
     import torch
 

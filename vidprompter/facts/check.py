@@ -83,11 +83,16 @@ def weight(problems: list[Problem]) -> float:
     return sum(p.weight for p in problems)
 
 
-def repeated_ngram(text: str, *, n: int = 4, times: int = 3) -> tuple[str, ...] | None:
-    """An n-gram (case and punctuation folded) that occurs `times` times or more, or None."""
+def repeated_ngrams(text: str, *, n: int = 4, times: int = 2) -> list[tuple[str, ...]]:
+    """The n-grams (case and punctuation folded) that occur `times` times or more, in order."""
     words = words_of(text)
     counts = Counter(tuple(words[i : i + n]) for i in range(len(words) - n + 1))
-    return next((gram for gram, count in counts.items() if count >= times), None)
+    return [gram for gram, count in counts.items() if count >= times]
+
+
+def repeated_ngram(text: str, *, n: int = 4, times: int = 3) -> tuple[str, ...] | None:
+    """An n-gram (case and punctuation folded) that occurs `times` times or more, or None."""
+    return next(iter(repeated_ngrams(text, n=n, times=times)), None)
 
 
 def _form(text: str) -> list[Problem]:
@@ -109,6 +114,8 @@ def _form(text: str) -> list[Problem]:
         seen.add(folded)
         if UNSEEN & set(words_of(part)):
             found.append(Problem("unseen", part, 0.3, i))
+    if twice := repeated_ngrams(text):
+        found.append(Problem("echo", " / ".join(" ".join(g) for g in twice[:3]), 0.25 * min(len(twice), 4)))
     words = [w for w in words_of(text) if len(w) > 3]
     if words and len(set(words)) / len(words) < 0.6:
         found.append(Problem("repetition", f"{len(set(words))} different words of {len(words)}", 1.0))
@@ -279,4 +286,6 @@ def _idea_form(text: str) -> list[Problem]:
     claims = camera_claims(text) - {"other", "pan", "tilt", "zoom"}
     if len(claims) > 1:
         found.append(Problem("camera", "states " + " and ".join(sorted(claims)), 0.7))
+    if len(shots := shot_claims(text)) > 1:
+        found.append(Problem("shot", "states " + " and ".join(sorted(shots)), 0.5))
     return found
