@@ -13,7 +13,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from .layers import BoolArray, ComplexArray, FloatArray, Layer, Window, find_layers, open_window
+from .layers import VOTE_CELL, BoolArray, ComplexArray, FloatArray, Layer, Window, find_layers, open_window
 from .tracks import Tracks
 
 LINK = 3.0  # price in log-probability of a chain without common tracks
@@ -31,11 +31,14 @@ NO_SCENE_PRICE = 0.5
 
 @dataclass(frozen=True)
 class Chain:
-    """One layer for each window of a burst (None: no scene seen), and how probable (0-1) each choice is."""
+    """One layer for each window of a burst (None: no scene seen), how probable (0-1) each choice is,
+    and how much of the frame speaks for it: votes per cell of the whole frame, 0-1.
+    """
 
     windows: tuple[Window, ...]
     layers: tuple[Layer | None, ...]
     scores: FloatArray
+    support: FloatArray
 
 
 def hull_holds(corners: ComplexArray, points: ComplexArray) -> BoolArray:
@@ -169,14 +172,25 @@ def find_chains(tracks: Tracks, longest: int, seed: int = 0) -> list[Chain]:
         if layers_here[k] is not None:
             score[k] = -100.0
     rival = best_chain(windows, options, rest)
-    return [_chain(windows, options, scores, c) for c in (choice, rival)]
+    cells = tracks.size[0] * tracks.size[1] / VOTE_CELL**2
+    return [_chain(windows, options, scores, c, cells) for c in (choice, rival)]
 
 
 def _chain(
-    windows: list[Window], options: list[list[Layer | None]], scores: list[FloatArray], choice: list[int]
+    windows: list[Window],
+    options: list[list[Layer | None]],
+    scores: list[FloatArray],
+    choice: list[int],
+    cells: float,
 ) -> Chain:
+    layers = tuple(o[k] for o, k in zip(options, choice, strict=True))
+    votes = [
+        0.0 if layer is None else float(window.votes[layer.member].sum())
+        for window, layer in zip(windows, layers, strict=True)
+    ]
     return Chain(
         tuple(windows),
-        tuple(o[k] for o, k in zip(options, choice, strict=True)),
+        layers,
         np.exp([s[k] for s, k in zip(scores, choice, strict=True)]),
+        np.minimum(1.0, np.array(votes) / cells),
     )

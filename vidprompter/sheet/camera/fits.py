@@ -36,13 +36,15 @@ class SceneMotion:
 
     shift: (P, 2) displacement of the frame's middle, in fractions of width and height.
     log_scale: (P,) natural logarithm of the growth of the picture. turn: (P,) radians, clockwise on screen.
-    score: (P,) how much the layer looks like the scene, 0-1.
+    score: (P,) how probable it is that the layer is the scene, 0-1. support: (P,) how much of the frame
+    speaks for it, 0-1; a few weak points are little support.
     """
 
     shift: FloatArray
     log_scale: FloatArray
     turn: FloatArray
     score: FloatArray
+    support: FloatArray
 
 
 @dataclass(frozen=True)
@@ -105,10 +107,11 @@ def _members(chain: Chain, pairs: int) -> list[NDArray[np.intp]]:
     return [np.unique(np.concatenate(i)) if i else np.zeros(0, np.intp) for i in ids]
 
 
-def _pair_scores(chain: Chain, pairs: int) -> FloatArray:
+def _pair_means(chain: Chain, values: FloatArray, pairs: int) -> FloatArray:
+    """(P,) mean of the windows' values over the windows that cover a pair, 0 where no scene was seen."""
     total, count = np.zeros(pairs), np.zeros(pairs)
-    for window, layer, score in zip(chain.windows, chain.layers, chain.scores, strict=True):
-        total[window.start : window.end] += score if layer is not None else 0.0
+    for window, layer, value in zip(chain.windows, chain.layers, values, strict=True):
+        total[window.start : window.end] += value if layer is not None else 0.0
         count[window.start : window.end] += 1
     return np.asarray(total / np.maximum(count, 1))
 
@@ -140,12 +143,14 @@ def _motion(tracks: Tracks, chain: Chain, pairs: int) -> tuple[SceneMotion, list
         a, b = fit
         shift[pair] = b.real / tracks.size[0], b.imag / tracks.size[1]
         scale[pair], turn[pair] = np.log(abs(a)), np.angle(a)
-    return SceneMotion(shift, scale, turn, _pair_scores(chain, pairs)), members
+    scores = _pair_means(chain, chain.scores, pairs)
+    support = _pair_means(chain, chain.support, pairs)
+    return SceneMotion(shift, scale, turn, scores, support), members
 
 
 def _empty(pairs: int) -> SceneMotion:
     nan = np.full(pairs, np.nan)
-    return SceneMotion(np.full((pairs, 2), np.nan), nan, nan.copy(), np.zeros(pairs))
+    return SceneMotion(np.full((pairs, 2), np.nan), nan, nan.copy(), np.zeros(pairs), np.zeros(pairs))
 
 
 def _matrices(motion: SceneMotion, size: tuple[int, int]) -> FloatArray:
@@ -179,6 +184,7 @@ def _join(parts: list[SceneMotion]) -> SceneMotion:
         np.concatenate([p.log_scale for p in parts]),
         np.concatenate([p.turn for p in parts]),
         np.concatenate([p.score for p in parts]),
+        np.concatenate([p.support for p in parts]),
     )
 
 
