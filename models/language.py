@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from models.errors import ModelError
+from models.quiet import no_progress_bars
 from models.registry import registry
 from models.smollm2.convert import FOLDER
 
@@ -48,9 +49,10 @@ def load_language_model(dtype: str = "auto", device: str = "auto") -> LanguageMo
     chosen = _device(device)
     kind, why = _dtype(dtype, chosen)
     tokenizer = AutoTokenizer.from_pretrained(folder, local_files_only=True)
-    model = AutoModelForCausalLM.from_pretrained(
-        folder, dtype=kind, local_files_only=True, use_safetensors=True, attn_implementation="sdpa"
-    )
+    with no_progress_bars():
+        model = AutoModelForCausalLM.from_pretrained(
+            folder, dtype=kind, local_files_only=True, use_safetensors=True, attn_implementation="sdpa"
+        )
     model.to(chosen).eval()
     name = str(kind).removeprefix("torch.")
     return LanguageModel(
@@ -96,12 +98,13 @@ def _dtype(dtype: str, device: torch.device) -> tuple[torch.dtype, str]:
             return torch.bfloat16, "the GPU computes in bfloat16"
         return torch.float32, "the GPU has no bfloat16"
     if device.type == "cpu" and _cpu_has_bfloat16():
-        return torch.bfloat16, "the CPU has bfloat16 matrix units"
-    return torch.float32, "the CPU has no bfloat16 matrix units"
+        return torch.bfloat16, "the CPU computes in bfloat16"
+    return torch.float32, "the CPU has no bfloat16"
 
 
 def _cpu_has_bfloat16() -> bool:
-    """Whether the CPU multiplies bfloat16 matrices in hardware (AMX): twice the speed of float32, measured."""
+    """Whether the CPU multiplies bfloat16 in hardware: twice the speed of float32 with AMX, 1.4 times with AVX-512."""
     import torch
 
-    return bool(torch.cpu._is_amx_tile_supported())  # the public get_capabilities() came after torch 2.9
+    # the public get_capabilities() came after torch 2.9
+    return bool(torch.cpu._is_amx_tile_supported() or torch.cpu._is_avx512_bf16_supported())

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from models.quiet import no_progress_bars
 from models.registry import registry
 
 ENTRY = "minilm-l6-v2"
@@ -64,7 +65,8 @@ def load_sentence_encoder() -> SentenceEncoder:
     entry = registry().get(ENTRY)
     folder = entry.path()
     tokenizer = AutoTokenizer.from_pretrained(folder, local_files_only=True)
-    model = AutoModel.from_pretrained(
-        folder, dtype=torch.float32, local_files_only=True, use_safetensors=True, add_pooling_layer=False
-    )
+    with no_progress_bars():
+        model = AutoModel.from_pretrained(
+            folder, dtype=torch.float32, local_files_only=True, use_safetensors=True
+        )
     return SentenceEncoder(model.eval(), tokenizer, entry.revision)
