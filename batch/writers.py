@@ -29,7 +29,7 @@ def writer_source(model: str) -> WriterSource:
 
     def load(say: Callable[[str], None]) -> PromptWriter:
         writer = VidPrompter.load(model)
-        say(f"{writer.model}: {writer.prepare()}")
+        say(writer.prepare())
         return writer
 
     return WriterSource(VidPrompter.identify(model), load)
