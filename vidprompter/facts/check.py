@@ -27,7 +27,7 @@ from vidprompter.facts.lexicon import (
     STYLE_WORDS,
     UNSEEN,
 )
-from vidprompter.facts.text_facts import content_words, parse, things
+from vidprompter.facts.text_facts import content_words, kept_words, parse, things
 from vidprompter.sheet.lines import ObjectLine, SheetLines, plural
 
 MIN_WORDS, MAX_WORDS, MIN_SENTENCES = 60, 220, 4
@@ -266,6 +266,9 @@ def _short(text: str, short: str, *, whole: bool) -> list[Problem]:
         wanted = words_of(short)
     told = {t.lemma_.lower() for t in doc} | set(words_of(text))
     missing = [w for w in wanted if w not in told]
+    if whole and not missing and (kept := kept_words(text, short)) < 1:
+        # All is there in other forms; between two such candidates the one nearer to the user's words wins.
+        return [Problem("short_reworded", f"{kept:.0%} of the words as they were", 0.5 * (1 - kept))]
     if not missing:
         return []
     share = len(missing) / len(wanted)

@@ -22,11 +22,14 @@ from vidprompter.facts.check import (
     words_of,
 )
 from vidprompter.facts.lexicon import LIGHT_NOUNS, NUMBER_WORDS, STYLE_WORDS
-from vidprompter.facts.text_facts import parse, place, things
+from vidprompter.facts.text_facts import kept_words, parse, place, things
 from vidprompter.sheet.lines import ObjectLine, SheetLines, plural
 
 _DROPPED = {"camera", "shot", "light", "color", "count", "gender", "repetition", "unseen"}
 _MIN_DROP_WEIGHT = 0.55
+# Below this share of its words kept, an idea is put in front of the prompt as it stands.
+_MIN_KEPT = 0.75
+_STOCK_WORDS = 5
 # Nouns that take no article.
 _MASS = frozenset("grass water snow sand food fruit bread furniture clothing hair greenery".split())
 
@@ -61,6 +64,11 @@ def mend(text: str, *, lines: SheetLines | None, short: str | None, finished: bo
         if index < len(parts) and (index > 0 or wrong[index] == "camera"):
             del parts[index]
             flags.append(f"dropped:{wrong[index]}")
+    # "The camera is static." stands in any prompt; a sentence on this clip takes its place below.
+    stock = [p for p in parts if len(p.split()) <= _STOCK_WORDS and mentions_camera(p)]
+    if stock and len(parts) > len(stock):
+        parts = [p for p in parts if p not in stock]
+        flags.append("dropped:stock")
     while len(parts) > 2 and repeated_ngram(" ".join(parts)):
         parts.pop()
         flags.append("dropped:repetition")
@@ -107,6 +115,11 @@ def _complete(
             add("objects", phrases.objects_sentence(rng, [_phrase(o) for o in unsaid]))
         if lines.scene and not scene_said(text, lines.scene) and lines.scene not in {o.noun for o in unsaid}:
             add("scene", phrases.setting_sentence(rng, lines.scene, subject=names["subject"]))
+    elif short is not None and kept_words(text, short) < _MIN_KEPT:
+        # The user's own words open the prompt where the model went its own way.
+        idea = short.strip().rstrip(".!?,;: ")
+        parts.insert(0, f"{idea[:1].upper()}{idea[1:]}.")
+        flags.append("added:idea")
     if lines is not None and lines.camera != "unknown" and lines.camera not in camera_claims(text):
         shot = lines.shot if not shot_claims(text) else None
         add("camera", phrases.camera_sentence(rng, lines.camera, speed=lines.speed, shot=shot, **names))

@@ -131,3 +131,16 @@ def content_words(doc: Any) -> list[str]:
         for t in doc
         if t.pos_ in ("NOUN", "PROPN", "VERB", "ADJ", "NUM") and not t.is_stop and t.is_alpha
     ]
+
+
+def kept_words(text: str, short: str) -> float:
+    """The share, 0-1, of the content words of `short` that stand in `text` letter for letter (case folded)."""
+    doc = parse([short])[0]
+    wanted = {
+        t.lower_
+        for t in doc
+        if t.is_alpha and not t.is_stop and t.pos_ not in ("PUNCT", "ADP", "DET", "CCONJ")
+    }
+    said = {word.strip(".,;:!?\"'()").lower() for word in text.replace("-", " ").split()}
+    said |= {word.removesuffix("'s").removesuffix("\u2019s") for word in said}
+    return len(wanted & said) / len(wanted) if wanted else 1.0

@@ -125,3 +125,18 @@ def test_an_idea_without_camera_gets_one() -> None:
     mended = mend(text, lines=None, short="a cat on a roof", finished=True, rng=Random(1))
     assert "added:camera" in mended.flags
     assert len(sentences(mended.text)) >= 4
+
+
+def test_an_idea_that_was_lost_opens_the_prompt() -> None:
+    mended = mend(GOOD, lines=None, short="two robots playing chess in a park", finished=True, rng=Random(1))
+    assert mended.text.startswith("Two robots playing chess in a park. A brown horse")
+    assert "added:idea" in mended.flags
+
+
+def test_a_stock_sentence_on_the_camera_gives_way_to_one_on_the_clip() -> None:
+    text = GOOD.replace(
+        "The camera pans slowly to the left, following the horse, in a wide shot.", "The camera pans left."
+    )
+    mended = mend(text, lines=HORSE, short=None, finished=True, rng=Random(2))
+    assert "The camera pans left." not in mended.text
+    assert camera_claims(mended.text) == {"pan left"}
