@@ -15,6 +15,8 @@ STILL = 0.01  # fractions of the frame per second; below it the camera stands
 STILL_ZOOM = 0.01  # relative growth per second
 STILL_TURN = 0.018  # radians per second
 CHUNK_SECONDS = 0.4
+SURE_SCORE = (0.35, 0.8)  # probability that the followed layer is the scene: hardly, surely
+SURE_SUPPORT = (0.03, 0.12)  # of the frame's cells that speak for it
 UNKNOWN = CameraMotion("unknown", 0.0, 0.0)
 
 
@@ -80,7 +82,7 @@ def name_motion(trend: Trend) -> CameraMotion:
         return CameraMotion("handheld", trend.jitter, _ramp(0.6 - steady, 0.0, 0.3))
     others = np.delete(effect, top)
     dominance = float(effect[top] / max(others.max(), 1e-6))
-    confidence = _ramp(sizes[top], 1.0, 1.3) * _ramp(dominance, 1.0, 2.0) * _ramp(steady, 0.5, 0.8)
+    confidence = _ramp(sizes[top], 1.0, 1.6, 0.2) * _ramp(dominance, 1.0, 2.0) * _ramp(steady, 0.5, 0.8)
     words: list[tuple[Motion, Motion]] = [
         ("pan left", "pan right"), ("tilt up", "tilt down"), ("zoom in", "zoom out"), ("roll", "roll"),
     ]  # fmt: skip
@@ -88,19 +90,36 @@ def name_motion(trend: Trend) -> CameraMotion:
     return CameraMotion(words[top][0 if trend.rates[top] > 0 else 1], float(speed), confidence)
 
 
-def _ramp(value: float, low: float, high: float) -> float:
-    """0.3 at `low`, 1 at `high`, straight in between."""
-    return float(np.interp(value, [low, high], [0.3, 1.0]))
+def _ramp(value: float, low: float, high: float, floor: float = 0.3) -> float:
+    """`floor` at `low`, 1 at `high`, straight in between and flat outside."""
+    return float(np.interp(value, [low, high], [floor, 1.0]))
+
+
+def layer_confidence(fits: PairFits) -> float:
+    """0-1: how sure it is that the followed layer is the scene, and that enough of the frame shows it."""
+    followed = np.array([len(points.start) > 0 for points in fits.tracks])
+    score, support = float(fits.scene.score[followed].mean()), float(fits.scene.support[followed].mean())
+    return _ramp(score, *SURE_SCORE, 0.2) * _ramp(support, *SURE_SUPPORT, 0.2)
+
+
+def calm(trend: Trend, named: CameraMotion) -> float:
+    """0-1: low where the motion jumps about far more than it gets ahead, as over an unseen cut."""
+    if named.motion == "handheld":
+        return _ramp(-trend.jitter, -0.6, -0.3)
+    pace = float(np.hypot(*trend.rates[:2]) + 0.5 * abs(trend.rates[2]) + 0.5 * abs(trend.rates[3]))
+    return _ramp(-trend.jitter / (pace + 2 * STILL), -3.0, -1.2)
 
 
 def classify(fits: PairFits) -> CameraMotion:
-    """The camera's motion over the shot; unknown where the picture does not tell."""
+    """The camera's motion over the shot; unknown where the picture does not tell.
+
+    The confidence is 0.5 or more where the word held for at least 19 of 20 rendered clips (docs/camera.md).
+    """
     if not len(fits):
         return UNKNOWN
     trend = find_trend(fits, fits.scene)
     if trend is None:
         return UNKNOWN
     named = name_motion(trend)
-    score = float(np.mean(fits.scene.score[~np.isnan(fits.scene.log_scale)]))
-    confidence = named.confidence * float(np.interp(score, [0.1, 0.4], [0.2, 1.0]))
+    confidence = named.confidence * layer_confidence(fits) * calm(trend, named)
     return CameraMotion(named.motion, named.speed, round(confidence, 3))
