@@ -6,8 +6,8 @@ import os
 import re
 import subprocess
 import sys
-import time
 from collections.abc import Callable
+from contextlib import suppress
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -62,9 +62,8 @@ def _run_pip(command: list[str], scratch: Path, log: Path, *, seen: Callable[[],
             command, stdin=subprocess.DEVNULL, stdout=output, stderr=subprocess.STDOUT, env=environment
         )
         try:
-            while pip.poll() is None:
+            while not _ended(pip, _POLL_SECONDS):
                 seen()
-                time.sleep(_POLL_SECONDS)
         finally:
             if pip.poll() is None:
                 pip.kill()
@@ -72,14 +71,22 @@ def _run_pip(command: list[str], scratch: Path, log: Path, *, seen: Callable[[],
     return pip.returncode
 
 
+def _ended(pip: subprocess.Popen[bytes], seconds: float) -> bool:
+    try:
+        pip.wait(seconds)
+    except subprocess.TimeoutExpired:
+        return False
+    return True
+
+
 def _bytes_in(*folders: Path) -> int:
+    """The size of all files below. pip moves and removes files meanwhile: what is gone counts as nothing."""
     total = 0
     for folder in folders:
-        for file in folder.rglob("*"):
-            try:
-                total += file.stat().st_size if file.is_file() else 0
-            except FileNotFoundError:  # pip has just moved it
-                continue
+        for place, _, names in os.walk(folder):  # unlike Path.rglob it does not mind a folder that goes away
+            for name in names:
+                with suppress(FileNotFoundError):
+                    total += Path(place, name).stat().st_size
     return total
 
 
