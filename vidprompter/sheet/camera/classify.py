@@ -9,13 +9,15 @@ import numpy as np
 from vidprompter.sheet.types import CameraMotion, Motion
 
 from .fits import PairFits, SceneMotion
-from .layers import FloatArray
+from .layers import BoolArray, FloatArray
 
 STILL = 0.01  # fractions of the frame per second; below it the camera stands
 STILL_ZOOM = 0.01  # relative growth per second
 STILL_TURN = 0.018  # radians per second
 CHUNK_SECONDS = 0.4
-SURE_SCORE = (0.35, 0.8)  # probability that the followed layer is the scene: hardly, surely
+STEADY = 0.6  # net over travelled way, from which a motion is not just shaking
+LED = 3.5  # a random walk leads this far once in some thousand times
+SURE_SCORE = (0.3, 0.75)  # probability that the followed layer is the scene: hardly, surely
 SURE_SUPPORT = (0.03, 0.12)  # of the frame's cells that speak for it
 UNKNOWN = CameraMotion("unknown", 0.0, 0.0)
 
@@ -26,12 +28,14 @@ class Trend:
 
     rates: (4,) per second: x and y in fractions of the frame, log scale, radians.
     steadiness: (4,) net over travelled way, 0-1, of steps of about `CHUNK_SECONDS`.
+    lead: (4,) net way against that of a random walk of equally rough steps; a led camera has a large one.
     jitter: root-mean-square speed around the trend, fractions of the frame per second.
     covered: share of the time that could be measured.
     """
 
     rates: FloatArray
     steadiness: FloatArray
+    lead: FloatArray
     jitter: float
     seconds: float
     covered: float
@@ -44,26 +48,38 @@ def find_trend(fits: PairFits, motion: SceneMotion) -> Trend | None:
     possible = np.array([len(p.start) > 0 for p in fits.tracks])
     if not valid.any() or spans[valid].sum() < 0.5 * spans[possible | valid].sum():
         return None
-    steps = np.column_stack([motion.shift, motion.log_scale, motion.turn])
+    return trend_of(np.column_stack([motion.shift, motion.log_scale, motion.turn]), spans)
+
+
+def trend_of(steps: FloatArray, spans: FloatArray) -> Trend:
+    """Net motion of (P, 4) steps (x, y, log scale, radians; NaN where unknown) that took `spans` seconds."""
+    valid = ~np.isnan(steps[:, 2])
     seconds = float(spans[valid].sum())
     rates = steps[valid].sum(axis=0) / seconds
-    chunks: list[FloatArray] = []
+    ways = _chunks(steps, spans, valid)
+    steadiness = np.abs(ways.sum(axis=0)) / np.maximum(np.abs(ways).sum(axis=0), 1e-9)
+    around = steps[valid, :2] / spans[valid, None] - rates[:2]
+    jitter = float(np.sqrt((around**2).sum(axis=1).mean()))
+    changes = np.diff(steps, axis=0)
+    changes = changes[~np.isnan(changes[:, 2])]
+    rough = np.sqrt((changes**2).mean(axis=0) / 2) if len(changes) else np.zeros(4)
+    lead = np.abs(steps[valid].sum(axis=0)) / np.maximum(rough * np.sqrt(valid.sum()), 1e-9)
+    return Trend(rates, steadiness, lead, jitter, seconds, float(valid.mean()))
+
+
+def _chunks(steps: FloatArray, spans: FloatArray, valid: BoolArray) -> FloatArray:
+    """(C, 4) ways made in stretches of about `CHUNK_SECONDS`; one way where all stretches are shorter."""
+    ways: list[FloatArray] = []
     now, elapsed = np.zeros(4), 0.0
     for ok, span, step in zip(valid, spans, steps, strict=True):
         if not ok:
             now, elapsed = np.zeros(4), 0.0
             continue
-        now, elapsed = now + step, elapsed + span
+        now, elapsed = now + step, elapsed + float(span)
         if elapsed >= CHUNK_SECONDS - 1e-6:
-            chunks.append(now)
+            ways.append(now)
             now, elapsed = np.zeros(4), 0.0
-    ways = np.array(chunks) if chunks else steps[valid].sum(axis=0)[None]
-    travelled = np.abs(ways).sum(axis=0)
-    steadiness = np.abs(ways.sum(axis=0)) / np.maximum(travelled, 1e-9)
-    speeds = steps[valid] / spans[valid, None]
-    around = speeds[:, :2] - rates[:2]
-    jitter = float(np.sqrt((around**2).sum(axis=1).mean()))
-    return Trend(rates, steadiness, jitter, seconds, float(valid.mean()))
+    return np.array(ways) if ways else np.asarray(steps[valid].sum(axis=0)[None])
 
 
 def name_motion(trend: Trend) -> CameraMotion:
@@ -78,11 +94,15 @@ def name_motion(trend: Trend) -> CameraMotion:
             return CameraMotion("handheld", trend.jitter, _ramp(trend.jitter / STILL, 1.0, 2.0))
         return CameraMotion("static", 0.0, _ramp(1 / max(sizes.max(), 1e-3), 1.0, 1.6))
     steady = float(trend.steadiness[top])
-    if steady < 0.6 and trend.jitter > STILL:
-        return CameraMotion("handheld", trend.jitter, _ramp(0.6 - steady, 0.0, 0.3))
+    lead = float(trend.lead[top])
+    if (steady < STEADY or lead < LED) and trend.jitter > STILL:
+        # a shaking camera drifts a little too; one that is led somewhere gets ahead in every stretch
+        drifting = max(_ramp(STEADY - steady, 0.0, 0.3), _ramp(LED - lead, 0.0, 1.5))
+        return CameraMotion("handheld", trend.jitter, drifting)
     others = np.delete(effect, top)
     dominance = float(effect[top] / max(others.max(), 1e-6))
-    confidence = _ramp(sizes[top], 1.0, 1.6, 0.2) * _ramp(dominance, 1.0, 2.0) * _ramp(steady, 0.5, 0.8)
+    confidence = _ramp(sizes[top], 1.0, 1.6, 0.2) * _ramp(dominance, 1.0, 2.0)
+    confidence *= _ramp(steady, 0.5, 0.8) * _ramp(lead, LED, 2 * LED)
     words: list[tuple[Motion, Motion]] = [
         ("pan left", "pan right"), ("tilt up", "tilt down"), ("zoom in", "zoom out"), ("roll", "roll"),
     ]  # fmt: skip

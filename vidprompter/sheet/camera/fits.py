@@ -15,6 +15,7 @@ from .tracks import Tracks, follow_points, gray_small
 
 WINDOW_SECONDS = 1.0
 MAX_WINDOW = 12  # steps
+LONGEST_BURST = 120  # steps that are followed in one piece: bounds the memory of a long shot
 
 
 @dataclass(frozen=True)
@@ -79,6 +80,15 @@ def split_bursts(timestamps: FloatArray) -> list[tuple[int, int]]:
     firsts = [0, *(cuts + 1).tolist()]
     lasts = [*cuts.tolist(), len(timestamps) - 1]
     return list(zip(firsts, lasts, strict=True))
+
+
+def chunk_bursts(bursts: list[tuple[int, int]], longest: int = LONGEST_BURST) -> list[tuple[int, int]]:
+    """The bursts cut into stretches of at most `longest` steps; stretches of a burst share a frame."""
+    return [
+        (start, min(start + longest, last))
+        for first, last in bursts
+        for start in range(first, max(last, first + 1), longest)
+    ]
 
 
 def check_input(frames: NDArray[np.uint8], timestamps: FloatArray) -> None:
@@ -205,8 +215,11 @@ def fit_pairs(frames: NDArray[np.uint8], timestamps: NDArray[np.float64]) -> Pai
     rival_parts: list[SceneMotion] = []
     points: list[PairTracks] = []
     rivals = 0
-    for first, last in split_bursts(timestamps):
-        if scene_parts:
+    previous = None
+    for first, last in chunk_bursts(split_bursts(timestamps)):
+        gap = previous is not None and first != previous
+        previous = last
+        if gap:
             scene_parts.append(_empty(1))
             rival_parts.append(_empty(1))
             points.append(_no_tracks())
