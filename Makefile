@@ -64,7 +64,7 @@ SHOW = import json, pathlib, sys; \
 
 demo: $(VENV)/.installed
 	@echo "[3/4] fetching the built-in weights and three example clips (about 150 MB, kept for next time)"
-	@$(BIN)/vidprompter models pull builtin example-clips
+	@$(BIN)/vidprompter models pull builtin example-clips >/dev/null
 	@echo "[4/4] writing a prompt for each clip into demo/captions.jsonl"
 	@mkdir -p demo
 	@$(BIN)/vidprompter caption "$$($(BIN)/vidprompter models path example-clips)" --out demo/captions.jsonl --retry-failed
@@ -72,7 +72,7 @@ demo: $(VENV)/.installed
 
 test: $(VENV)/.installed-dev
 	@echo "[3/4] fetching the built-in weights (about 150 MB, kept for next time)"
-	@$(BIN)/vidprompter models pull builtin example-clips \
+	@$(BIN)/vidprompter models pull builtin example-clips >/dev/null \
 	  || echo "no weights: the tests marked 'weights' will be skipped, and say so" >&2
 	@echo "[4/4] running the tests"
 	@$(BIN)/python -m pytest $(PYTEST_ARGS)
@@ -90,7 +90,7 @@ docs: $(VENV)/.installed-dev
 	@$(BIN)/python docs/generate_cli.py
 
 bench: $(VENV)/.installed-dev
-	@$(BIN)/vidprompter models pull builtin example-clips
+	@$(BIN)/vidprompter models pull builtin example-clips >/dev/null
 	@for script in $$(grep -l __main__ benchmarks/*.py); do echo "== $$script"; $(BIN)/python "$$script" || exit 1; done
 
 clean:
