@@ -1,7 +1,7 @@
 """Reading GGUF, version 3: metadata and tensors. Format: ggml-org/ggml, docs/gguf.md.
 
-An own reader because the general ones build an object per vocabulary entry: 6 s against 0.2 s for this file, and
-transformers reads it three times.
+An own reader because the general one builds several objects for each vocabulary entry: loading this model through
+it costs 17 s of processor time, and this file reads it in 0.3 s.
 """
 
 from __future__ import annotations

@@ -181,6 +181,7 @@ def test_the_same_weights_give_the_same_bytes() -> None:
     assert to_onnx(random_state(SMALL), SMALL) == to_onnx(random_state(SMALL), SMALL)
 
 
+@pytest.mark.filterwarnings("ignore:Detected pickle protocol")
 def test_a_file_that_runs_code_is_refused(tmp_path: Path) -> None:
     import pickle
 
