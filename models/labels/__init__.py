@@ -1,4 +1,7 @@
-"""Class names, as plain text files: line n is class n (COCO counts from 1 and has gaps, ImageNet from 0)."""
+"""Class names, as plain text files: line n is class n (COCO counts from 1 and has gaps, ImageNet from 0).
+
+The ImageNet names are those that torchvision (BSD-3-Clause) gives the 1000 classes.
+"""
 
 from __future__ import annotations
 
