@@ -10,7 +10,7 @@ _CAMERA = r"(?:camera|shot|lens|frame|view|footage|filmed|framing|viewpoint|pers
 # A movement word counts with one of these in its sentence, since a dog can roll and a ship can pan.
 _SPEAKS_OF_CAMERA = re.compile(rf"\b{_CAMERA}s?\b", re.I)
 # A movement as the sentence's own subject: "A pan to the left ...", "An upward tilt ...".
-_MOVE_AS_SUBJECT = r"^(?:an? |the )?(?:\w+ )?(?:pan|tilt|zoom)s? (?:to|toward|in|out|up|down|across|unfold)\w*\b|^(?:an? |the )?(?:\w+ )?(?:up|down)ward tilt\b"
+_MOVE_AS_SUBJECT = r"^(?:an? |the )?(?:\w+ )?(?:pan|tilt|zoom|roll)s? (?:to|toward|in|out|up|down|across|unfold)\w*\b|^(?:an? |the )?(?:\w+ )?(?:up|down)ward (?:tilt|roll)\b"
 _UNMISTAKABLE = re.compile(
     rf"\b(?:camera\w*|zoom\w*|panning|pans|hand-?held|dolly|dollies|tracking shot)\b|{_MOVE_AS_SUBJECT}", re.I
 )
