@@ -181,9 +181,8 @@ def followed(before: NDArray[np.uint8], after: NDArray[np.uint8]) -> float:
     points = cv2.goodFeaturesToTrack(one, 200, 0.01, 5)
     if points is None or len(points) < 8:
         return 0.0
-    settings = {"winSize": (15, 15), "maxLevel": 4}
-    there, found, _ = cv2.calcOpticalFlowPyrLK(one, two, points, None, **settings)
-    back, returned, _ = cv2.calcOpticalFlowPyrLK(two, one, there, None, **settings)
+    there, found, _ = cv2.calcOpticalFlowPyrLK(one, two, points, None, winSize=(15, 15), maxLevel=4)
+    back, returned, _ = cv2.calcOpticalFlowPyrLK(two, one, there, None, winSize=(15, 15), maxLevel=4)
     missed = np.linalg.norm((points - back)[:, 0], axis=1)
     same = (found.ravel() == 1) & (returned.ravel() == 1) & (missed < 1.0)
     if not same.any():
