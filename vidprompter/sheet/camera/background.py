@@ -152,8 +152,11 @@ def best_chain(
     return choice[::-1]
 
 
-def find_chains(tracks: Tracks, longest: int, seed: int = 0) -> list[Chain]:
-    """The scene's chain, then its strongest rival; empty where nothing can be followed."""
+def find_scene(tracks: Tracks, longest: int, seed: int = 0) -> Chain | None:
+    """The chain of layers that is the scene; None where nothing can be followed.
+
+    longest: steps of the longest window. seed: of the drawn samples; the same seed gives the same chain.
+    """
     rng = np.random.default_rng(seed)
     windows: list[Window] = []
     options: list[list[Layer | None]] = []
@@ -165,32 +168,17 @@ def find_chains(tracks: Tracks, longest: int, seed: int = 0) -> list[Chain]:
             options.append([*layers, None])
             scores.append(scene_logits(window, layers, tracks.size))
     if not windows:
-        return []
+        return None
     choice = best_chain(windows, options, scores)
-    rest = [s.copy() for s in scores]
-    for score, k, layers_here in zip(rest, choice, options, strict=True):
-        if layers_here[k] is not None:
-            score[k] = -100.0
-    rival = best_chain(windows, options, rest)
-    cells = tracks.size[0] * tracks.size[1] / VOTE_CELL**2
-    return [_chain(windows, options, scores, c, cells) for c in (choice, rival)]
-
-
-def _chain(
-    windows: list[Window],
-    options: list[list[Layer | None]],
-    scores: list[FloatArray],
-    choice: list[int],
-    cells: float,
-) -> Chain:
-    layers = tuple(o[k] for o, k in zip(options, choice, strict=True))
+    chosen = tuple(o[k] for o, k in zip(options, choice, strict=True))
     votes = [
         0.0 if layer is None else float(window.votes[layer.member].sum())
-        for window, layer in zip(windows, layers, strict=True)
+        for window, layer in zip(windows, chosen, strict=True)
     ]
+    cells = tracks.size[0] * tracks.size[1] / VOTE_CELL**2
     return Chain(
         tuple(windows),
-        layers,
+        chosen,
         np.exp([s[k] for s, k in zip(scores, choice, strict=True)]),
         np.minimum(1.0, np.array(votes) / cells),
     )

@@ -18,7 +18,7 @@ CHUNK_SECONDS = 0.4
 STEADY = 0.6  # net over travelled way, from which a motion is not just shaking
 LED = 3.5  # a random walk leads this far once in some thousand times
 SURE_SCORE = (0.3, 0.75)  # probability that the followed layer is the scene: hardly, surely
-SURE_SUPPORT = (0.03, 0.12)  # of the frame's cells that speak for it
+SURE_SUPPORT = (0.03, 0.10)  # of the frame's cells that speak for it
 UNKNOWN = CameraMotion("unknown", 0.0, 0.0)
 
 

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from vidprompter.errors import InputError
 
-from .background import Chain, find_chains
+from .background import Chain, find_scene
 from .layers import FloatArray, fit_similarity, to_complex
 from .tracks import Tracks, follow_points, gray_small
 
@@ -55,8 +55,7 @@ class PairFits:
     times: (P, 2) seconds of the two frames. matrices: (P, 2, 3) affine maps of points in fractions of the
     frame (x, y in 0-1) from the first frame to the second, NaN where there is no fit (a gap in time, nothing
     to follow). inliers: (P,) share 0-1 of the points that move with the scene. tracks: the points of each
-    pair. scene: the same motion as numbers; rival: that of the strongest other layer, if there is one.
-    size: (width, height) in pixels of the pictures that were compared. density: followed points per cell.
+    pair. scene: the same motion as numbers. size: (width, height) in pixels of the compared pictures.
     """
 
     times: FloatArray
@@ -64,7 +63,6 @@ class PairFits:
     inliers: FloatArray
     tracks: tuple[PairTracks, ...]
     scene: SceneMotion
-    rival: SceneMotion | None
     size: tuple[int, int]
 
     def __len__(self) -> int:
@@ -211,30 +209,25 @@ def fit_pairs(frames: NDArray[np.uint8], timestamps: NDArray[np.float64]) -> Pai
     size = (grays[0].shape[1], grays[0].shape[0]) if grays else (1, 1)
     step = float(np.median(np.diff(timestamps))) if pairs else 1.0
     longest = int(np.clip(round(WINDOW_SECONDS / step), 1, MAX_WINDOW))
-    scene_parts: list[SceneMotion] = []
-    rival_parts: list[SceneMotion] = []
+    motions: list[SceneMotion] = []
     points: list[PairTracks] = []
-    rivals = 0
     previous = None
     for first, last in chunk_bursts(split_bursts(timestamps)):
         gap = previous is not None and first != previous
         previous = last
         if gap:
-            scene_parts.append(_empty(1))
-            rival_parts.append(_empty(1))
+            motions.append(_empty(1))
             points.append(_no_tracks())
         count = last - first
         if not count:
             continue
         tracks = follow_points(grays[first : last + 1])
-        chains = find_chains(tracks, longest)
-        motion, members = _motion(tracks, chains[0], count) if chains else (_empty(count), [])
-        scene_parts.append(motion)
-        rival_parts.append(_motion(tracks, chains[1], count)[0] if len(chains) > 1 else _empty(count))
-        rivals += len(chains) > 1
+        chain = find_scene(tracks, longest)
+        motion, members = _motion(tracks, chain, count) if chain else (_empty(count), [])
+        motions.append(motion)
         none = np.zeros(0, np.intp)
         points += [_pair_tracks(tracks, p, members[p] if members else none) for p in range(count)]
-    scene = _join(scene_parts) if scene_parts else _empty(0)
+    scene = _join(motions) if motions else _empty(0)
     inliers = np.array([float(p.scene.mean()) if len(p.scene) else 0.0 for p in points])
     return PairFits(
         times=np.stack([timestamps[:-1], timestamps[1:]], axis=1) if pairs else np.zeros((0, 2)),
@@ -242,6 +235,5 @@ def fit_pairs(frames: NDArray[np.uint8], timestamps: NDArray[np.float64]) -> Pai
         inliers=inliers,
         tracks=tuple(points),
         scene=scene,
-        rival=_join(rival_parts) if rivals else None,
         size=size,
     )

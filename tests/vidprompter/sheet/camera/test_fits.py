@@ -8,7 +8,7 @@ import pytest
 from benchmarks.camera_clips import Picture
 from vidprompter.errors import InputError
 from vidprompter.sheet.camera import fit_pairs, residual_motion
-from vidprompter.sheet.camera.fits import split_bursts
+from vidprompter.sheet.camera.fits import chunk_bursts, split_bursts
 
 from .conftest import big_object, frames_of, recipe_of
 
@@ -90,3 +90,14 @@ def test_wrong_shapes_are_named() -> None:
 
 def test_no_frames_give_no_pairs() -> None:
     assert len(fit_pairs(np.zeros((0, 20, 30, 3), np.uint8), np.zeros(0))) == 0
+
+
+def test_long_bursts_are_followed_in_pieces_without_losing_a_pair() -> None:
+    assert chunk_bursts([(0, 5), (6, 6), (7, 12)], longest=3) == [(0, 3), (3, 5), (6, 6), (7, 10), (10, 12)]
+    assert sum(last - first for first, last in chunk_bursts([(0, 1000)])) == 1000
+
+
+@pytest.mark.parametrize("shape", [(5, 1, 1, 3), (5, 8, 8, 3), (4, 16, 200, 3), (2, 90, 160, 3)])
+def test_odd_sizes_do_not_break_it(shape: tuple[int, ...]) -> None:
+    noise = np.random.default_rng(1).integers(0, 255, shape, dtype=np.uint8)
+    assert len(fit_pairs(noise, np.arange(shape[0]) / 8)) == shape[0] - 1
