@@ -7,11 +7,15 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from vidprompter.sheet.types import SceneSheet
+from vidprompter.sheet.types import ObjectFact, SceneSheet
 
 MIN_OBJECT_CONFIDENCE = 0.5
 MIN_SCENE_CONFIDENCE = 0.35
-MIN_CAMERA_CONFIDENCE = 0.5
+MIN_CAMERA_CONFIDENCE = 0.6
+# Of a clip with cuts, the camera of the longest shot is told only if shots that move so fill this share of it.
+MIN_CAMERA_SHARE = 0.6
+# Settings that say nothing to a reader.
+_EMPTY_SCENES = frozenset({"unknown", "plain background"})
 MIN_SHOT_CONFIDENCE = 0.35
 MIN_LIGHT_CONFIDENCE = 0.35
 
@@ -110,6 +114,24 @@ def speed_word(motion: str, speed: float) -> str:
     return "slow" if speed < slow else "fast" if speed > fast else "steady"
 
 
+def told_camera(sheet: SceneSheet) -> str:
+    """The camera movement that may be stated of the whole clip, a sheet word; "unknown" where none may."""
+    motion = sheet.camera.motion
+    if sheet.camera.confidence < MIN_CAMERA_CONFIDENCE:
+        return "unknown"
+    lengths = [(shot.end - shot.start, shot.camera) for shot in sheet.shots]
+    same = sum(length for length, camera in lengths if camera.motion in (motion, "unknown"))
+    whole = sum(length for length, _ in lengths)
+    return motion if whole == 0 or same >= MIN_CAMERA_SHARE * whole else "unknown"
+
+
+def _told_motion(thing: ObjectFact) -> str | None:
+    if thing.motion == "unknown" or thing.motion_confidence < 0.5:
+        return None
+    # A box that rises is more often a person standing up than one who flies.
+    return "moving" if thing.motion in ("moving up", "moving down") else thing.motion
+
+
 def lines_of(sheet: SceneSheet) -> SheetLines:
     """The facts of `sheet` that are sure enough to be told, strongest objects first."""
     sure = sorted(
@@ -123,11 +145,11 @@ def lines_of(sheet: SceneSheet) -> SheetLines:
             if o.color != "unknown" and o.color_confidence >= 0.5 and not sheet.monochrome
             else None,
             position=o.position if o.position in ("left", "right", "center") else None,
-            motion=o.motion if o.motion != "unknown" and o.motion_confidence >= 0.5 else None,
+            motion=_told_motion(o),
         )
         for o in sure
     )
-    camera = sheet.camera.motion if sheet.camera.confidence >= MIN_CAMERA_CONFIDENCE else "unknown"
+    camera = told_camera(sheet)
     shot = sheet.longest_shot
     size = (
         shot.size if shot and shot.size != "unknown" and shot.size_confidence >= MIN_SHOT_CONFIDENCE else None
@@ -138,7 +160,9 @@ def lines_of(sheet: SceneSheet) -> SheetLines:
     sure_contrast = sheet.contrast.label in ("low", "medium", "high") and sheet.contrast.confidence >= 0.35
     return SheetLines(
         objects=objects,
-        scene=scene if scene != "unknown" and sheet.scene.confidence >= MIN_SCENE_CONFIDENCE else None,
+        scene=scene
+        if scene not in _EMPTY_SCENES and sheet.scene.confidence >= MIN_SCENE_CONFIDENCE
+        else None,
         camera=camera,
         speed=speed_word(camera, sheet.camera.speed),
         shot=size,

@@ -2,8 +2,8 @@ import pytest
 
 from tests.vidprompter.engines.test_builtin import sheet
 from vidprompter.facts.phrases import article, is_plural
-from vidprompter.sheet.lines import ObjectLine, SheetLines, lines_of, plural, speed_word
-from vidprompter.sheet.types import CameraMotion, ObjectFact, SceneSheet
+from vidprompter.sheet.lines import ObjectLine, SheetLines, lines_of, plural, speed_word, told_camera
+from vidprompter.sheet.types import CameraMotion, ObjectFact, SceneSheet, Shot
 
 
 def test_sure_facts_become_lines() -> None:
@@ -28,6 +28,22 @@ def test_unsure_facts_are_left_out() -> None:
     )
     text = lines_of(unsure).render()
     assert "zebra" not in text and "camera" not in text and "colors" not in text
+
+
+def test_the_camera_of_one_shot_is_not_told_of_a_montage() -> None:
+    from dataclasses import replace
+
+    one = sheet("pan left", "horse", "field")
+    still = CameraMotion("static", 0.0, 0.9)
+    assert told_camera(one) == "pan left"
+    cuts = (
+        Shot(0.0, 2.0, one.camera, "unknown"),
+        Shot(2.0, 3.5, still, "unknown"),
+        Shot(3.5, 5.0, still, "unknown"),
+    )
+    assert told_camera(replace(one, shots=cuts)) == "unknown"
+    alike = tuple(replace(shot, camera=one.camera) for shot in cuts)
+    assert told_camera(replace(one, shots=alike)) == "pan left"
 
 
 def test_a_sheet_survives_json() -> None:
