@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
-from vidprompter.sheet.views import Box, Classifier, Detection, Detector, Frame, crop, inside, iou
+from vidprompter.sheet.views import Box, Classifier, Detection, Detector, Frame, area, crop, inside, iou
 from vidprompter.sheet.vocabulary import DetectorClass, classifier_classes, detector_classes
 
 MIN_SCORE = 0.3
@@ -17,6 +17,7 @@ CANDIDATE_SCORE = 0.42  # best score in the clip that makes a class worth a chec
 MAX_CHECKED = 14  # classes per clip
 CHECKED_BOXES = 3  # per class
 SEEN_SCORE = 0.4
+MAX_AREA = 0.9  # of the frame; a recording of a screen is no picture of one
 HEAD = 0.55  # upper part of an animal's box, where its face is
 
 
@@ -64,7 +65,10 @@ def _thin(found: Sequence[Detection]) -> list[tuple[str, float, Box]]:
     kept: list[tuple[str, float, Box]] = []
     for one in sorted(found, key=lambda d: -d.score):
         x0, y0, x1, y1 = one.box
-        if one.score < MIN_SCORE or min(x1 - x0, y1 - y0) < MIN_SIDE or one.label not in detector_classes():
+        kind = detector_classes().get(one.label)
+        if kind is None or one.score < MIN_SCORE or min(x1 - x0, y1 - y0) < MIN_SIDE:
+            continue
+        if area(one.box) > MAX_AREA and kind.kind not in ("person", "animal"):
             continue
         same = [box for label, _, box in kept if label == one.label]
         # a second box on the same thing is often a part of it, or two things in one

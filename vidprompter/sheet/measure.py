@@ -160,11 +160,13 @@ def _span(dense: Clip, start: float | None, end: float | None) -> tuple[float, f
     if len(dense) < 2:
         moment = float(dense.timestamps[0])
         return moment, moment
-    first = float(dense.timestamps[0]) if start is None else start
     step = float(np.median(np.diff(dense.timestamps)))
-    last = float(dense.timestamps[-1]) + step
-    limit = max(dense.info.duration, float(dense.timestamps[-1]))
-    return first, min(last, limit) if end is None else min(end, last)
+    shown = float(dense.timestamps[0])
+    # bursts begin inside their part of the clip; else the first frame is where the clip begins
+    opens = shown if shown < 2 * step or dense.info.duration < shown else 0.0
+    first = opens if start is None else max(start, 0.0)
+    closes = max(float(dense.timestamps[-1]) + step, first + dense.info.duration if start is None else 0.0)
+    return first, closes if end is None else max(min(end, closes), float(dense.timestamps[-1]))
 
 
 def _fit(frames: NDArray[np.uint8], timestamps: NDArray[np.float64], one: Stretch) -> PairFits | None:

@@ -26,10 +26,13 @@ class ObjectMove:
     confidence: float
 
 
-def measure_move(fits: Sequence[PairFits], seen: Sequence[tuple[float, Box]]) -> ObjectMove:
+def measure_move(
+    fits: Sequence[PairFits], seen: Sequence[tuple[float, Box]], *, free: bool = True
+) -> ObjectMove:
     """The motion of a thing seen at (seconds, box), with the camera's motion taken out.
 
-    fits: one per shot. Unknown where hardly any points were followed on the thing.
+    fits: one per shot. free: whether the thing may rise and sink (people walk).
+    Unknown where hardly any points were followed on the thing.
     """
     nets, stirs = [], []
     for time, box in seen:
@@ -44,11 +47,13 @@ def measure_move(fits: Sequence[PairFits], seen: Sequence[tuple[float, Box]]) ->
     if not nets:
         return ObjectMove("unknown", 0.0)
     dx, dy, scale = np.median(np.array(nets), axis=0).tolist()
-    return _name(dx, dy, scale, float(np.median(stirs)), np.array(nets))
+    return _name(dx, dy, scale, float(np.median(stirs)), np.array(nets), free)
 
 
-def _name(dx: float, dy: float, scale: float, stir: float, nets: NDArray[np.float64]) -> ObjectMove:
-    sizes = {"x": abs(dx) / GOING, "y": abs(dy) / (1.4 * GOING), "z": abs(scale) / GROWING * 0.8}
+def _name(
+    dx: float, dy: float, scale: float, stir: float, nets: NDArray[np.float64], free: bool
+) -> ObjectMove:
+    sizes = {"x": abs(dx) / GOING, "y": abs(dy) / (1.4 * GOING), "z": abs(scale) / GROWING}
     axis = max(sizes, key=lambda k: sizes[k])
     if sizes[axis] < 1:
         sure = 0.5 + 0.5 * abs(stir - STILL) / (stir + STILL)
@@ -64,8 +69,8 @@ def _name(dx: float, dy: float, scale: float, stir: float, nets: NDArray[np.floa
     }
     confidence = min(0.95, 0.35 + 0.15 * sizes[axis]) * (0.4 + 0.6 * agree)
     word = words[axis][int(value > 0)]
-    # people and animals seldom rise or sink: what looks so is a body that bends, or a step toward the camera
-    if axis == "y" and confidence < 0.75:
+    # few things rise or sink: what looks so is a body that bends, or a walk toward the camera or away
+    if axis == "y" and not (free and confidence > 0.75):
         return ObjectMove("moving", round(confidence, 3))
     return ObjectMove(word, round(confidence, 3))
 

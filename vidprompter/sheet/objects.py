@@ -54,7 +54,9 @@ def _fact(
     looks = sorted(strong, key=lambda s: -s.score)[:MAX_LOOKS]
     color, color_confidence = _color(thing, [(frames[s.frame], s.box) for s in looks])
     lights = [object_light(frames[s.frame], s.box) for s in looks]
-    move = measure_move(fits, [(float(timestamps[s.frame]), s.box) for s in looks])
+    move = measure_move(
+        fits, [(float(timestamps[s.frame]), s.box) for s in looks], free=thing.kind != "person"
+    )
     return ObjectFact(
         label=thing.name,
         count=count_at_once(strong),
@@ -121,7 +123,7 @@ def _color(thing: Thing, looks: Sequence[tuple[NDArray[np.uint8], Box]]) -> tupl
     confidence = float(np.clip(0.25 + share + 0.5 * (share - second[1]), 0.0, 0.95))
     # gray is what shadows, glass and haze give any colour
     if first in ("gray", "dark gray"):
-        confidence = min(confidence, 0.65)
+        confidence = min(confidence, 0.65 if share > 0.7 else 0.4)
     return first, confidence
 
 

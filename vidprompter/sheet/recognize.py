@@ -9,13 +9,16 @@ from numpy.typing import NDArray
 
 from vidprompter.sheet.detections import Evidence, Sighting, check_with_classifier, detect, gather
 from vidprompter.sheet.views import Classifier, Detector, Frame, iou, scene_views
-from vidprompter.sheet.vocabulary import classifier_classes, noun_kinds, noun_members
+from vidprompter.sheet.vocabulary import classifier_classes, detector_classes, noun_kinds, noun_members
 
 MIN_CONFIDENCE = 0.58  # below it a thing is not stated
 MIN_FOOD = 0.8  # red and orange vegetables pass for oranges, carrots and hot dogs
 MAX_THINGS = 8
 # Animals that a clip shows without any special reason; others need more evidence.
 COMMON_ANIMALS = frozenset("cat dog horse bird cow sheep rabbit chicken duck fish".split())
+POORLY_BACKED = frozenset(("horse", "giraffe"))
+# Probability that the classifier must give an animal before its name is weighed.
+MIN_COMMON_ANIMAL, MIN_RARE_ANIMAL = 0.04, 0.2
 # Things confused with each other: where their boxes coincide only the surest is kept.
 FAMILIES = (
     frozenset("car truck bus train airplane boat".split()),
@@ -67,9 +70,10 @@ def recognize(frames: NDArray[np.uint8], detector: Detector, classifier: Classif
     check_with_classifier(evidence, pictures, classifier)
     whole = classify_wholes(pictures, classifier)
     things = [_as_thing(one) for one in evidence if not _animal_like(one)]
-    animal = name_animal([one for one in evidence if _animal_like(one)], whole)
-    if animal is not None:
-        things.append(animal)
+    for group in _apart([one for one in evidence if _animal_like(one)]):
+        animal = name_animal(group)
+        if animal is not None:
+            things.append(animal)
     things += retold(evidence)
     things += named_by_classifier(whole, things)
     things = _no_heads_for_balls(_resolve(things))
@@ -102,13 +106,41 @@ def _animal_like(one: Evidence) -> bool:
     return one.kind.kind == "animal" or one.kind.label == "teddy bear"
 
 
-def name_animal(evidence: list[Evidence], whole: NDArray[np.float64]) -> Thing | None:
+def _apart(evidence: list[Evidence]) -> list[list[Evidence]]:
+    """Evidence for different animals: two names are two animals where both stand side by side in a frame."""
+    evidence = [one for one in evidence if one.score >= 0.45 or one.confidence > 0.3]
+    groups: list[list[Evidence]] = []
+    for one in evidence:
+        for group in groups:
+            if not any(_side_by_side(one, other) for other in group):
+                group.append(one)
+                break
+        else:
+            groups.append([one])
+    return groups
+
+
+def _side_by_side(one: Evidence, other: Evidence) -> bool:
+    pairs = [
+        iou(a.box, b.box) > 0.25
+        for a in one.sightings
+        for b in other.sightings
+        if a.frame == b.frame and min(a.score, b.score) >= 0.5
+    ]
+    frames = {a.frame for a in one.sightings} & {b.frame for b in other.sightings}
+    return (
+        len(frames) >= max(1, 0.3 * one.frames * one.persistence)
+        and bool(pairs)
+        and sum(pairs) < 0.5 * len(frames)
+    )
+
+
+def name_animal(evidence: list[Evidence]) -> Thing | None:
     """The animal in the clip, "animal" where its kind is not clear, None where there is none.
 
     The detector knows ten animals and confuses small ones; the classifier knows four hundred, but a tenth of
     all its classes are dogs. Both are heard, the classifier by how much more it says than usual.
     """
-    evidence = [one for one in evidence if one.score >= 0.45 or one.confidence > 0.3]
     if not evidence:
         return None
     weights = np.array([one.score * (0.3 + one.persistence) for one in evidence])
@@ -119,27 +151,40 @@ def name_animal(evidence: list[Evidence], whole: NDArray[np.float64]) -> Thing |
     present = 9.0 * (max(one.score for one in evidence) - 0.58) + 3.0 * (mass - 0.45) + 2.5 * (shown - 0.5)
     if all(one.kind.label == "teddy bear" for one in evidence) and evidence[0].lift > 3:
         return _as_thing(evidence[0])
-    votes = {one.kind.name: one for one in evidence if one.kind.kind == "animal"}
     scores: dict[str, float] = {}
     for noun, members in noun_members().items():
-        if kinds[noun] == "animal":
+        needed = MIN_COMMON_ANIMAL if noun in COMMON_ANIMALS else MIN_RARE_ANIMAL
+        if kinds[noun] == "animal" and float(seen[members].sum()) >= needed:
             scores[noun] = 0.9 * classes.lift(seen, members)
-    for name, one in votes.items():
-        lift = 0.9 * classes.lift(seen, one.kind.backing)
-        vote = 3.0 * (one.score - 0.5) * (0.5 + 0.5 * one.persistence) + 16.0 * max(0.0, one.score - 0.76)
-        scores[name] = max(scores.get(name, -9.0), lift) + vote
+    for one in evidence:
+        if one.kind.kind == "animal":
+            lift = 0.9 * classes.lift(seen, one.kind.backing)
+            scores[one.kind.name] = max(scores.get(one.kind.name, -9.0), lift) + _vote(one)
     for noun in scores:
         scores[noun] += 0.8 * (noun in COMMON_ANIMALS)
+    scores["animal"] = 0.0  # whatever it is
     ranked = sorted(scores.items(), key=lambda item: -item[1])
     (name, first), (_, second) = ranked[0], ranked[1]
     confidence = float(1 / (1 + np.exp(-present)))
-    clear = first > 2.0 and first - second > 0.3
+    clear = first > 1.9 and first - second > 0.25
     sightings = _union(evidence)
     top = max(one.score for one in evidence)
     if clear:
         sure = confidence * float(np.clip(0.75 + 0.25 * (first - second), 0.0, 1.0))
         return Thing(name, "animal", sure, sightings, top)
     return Thing("animal", "animal", confidence, sightings, top)
+
+
+def _vote(one: Evidence) -> float:
+    """How much the detector's own name counts."""
+    vote = 3.0 * (one.score - 0.5) * (0.5 + 0.5 * one.persistence)
+    if one.kind.name in ("cat", "dog"):
+        return 0.5 * vote  # it takes the one for the other
+    vote += 16.0 * max(0.0, one.score - 0.76)
+    # the classifier knows one colour of horse and no giraffe
+    return (
+        2.0 * vote + (1.5 if not len(one.kind.backing) else 0.0) if one.kind.name in POORLY_BACKED else vote
+    )
 
 
 def _union(evidence: list[Evidence]) -> tuple[Sighting, ...]:
@@ -152,21 +197,22 @@ def _union(evidence: list[Evidence]) -> tuple[Sighting, ...]:
 
 
 def retold(evidence: list[Evidence]) -> list[Thing]:
-    """Things whose box the detector found but misnamed, by the classifier's word for the box."""
-    classes, kinds = classifier_classes(), noun_kinds()
+    """Vehicles and food whose box the detector found but misnamed, by the classifier's word for the box."""
+    classes = classifier_classes()
     out: list[Thing] = []
     for one in evidence:
-        if one.confidence >= MIN_CONFIDENCE or one.score < 0.45 or _animal_like(one):
+        known = one.confidence >= MIN_CONFIDENCE or one.kind.label == "person" or _animal_like(one)
+        if known or one.score < 0.45 or len({s.frame for s in one.sightings}) < 2:
             continue
-        for noun, members in noun_members().items():
-            share, lift = float(one.seen[members].sum()), classes.lift(one.seen, members)
-            if kinds[noun] not in ("vehicle", "food") or len({s.frame for s in one.sightings}) < 2:
+        for other in detector_classes().values():
+            if other.kind not in ("vehicle", "food") or other.label == one.kind.label:
                 continue
-            if share >= 0.2 and lift >= 3.0:
-                sure = float(
-                    1 / (1 + np.exp(-(-3.2 + 0.8 * lift + 3.0 * share + 1.0 * (one.persistence - 0.5))))
+            share, lift = float(one.seen[other.backing].sum()), classes.lift(one.seen, other.backing)
+            if share >= 0.2 and lift >= 2.8:
+                sure = 1 / (1 + np.exp(-(-3.2 + 0.8 * lift + 3.0 * share + 1.0 * (one.persistence - 0.5))))
+                out.append(
+                    Thing(other.name, other.kind, min(float(sure), 0.85), tuple(one.sightings), one.score)
                 )
-                out.append(Thing(noun, kinds[noun], min(sure, 0.85), tuple(one.sightings), one.score))
     return out
 
 
@@ -175,9 +221,12 @@ def named_by_classifier(whole: NDArray[np.float64], known: list[Thing]) -> list[
     classes, kinds = classifier_classes(), noun_kinds()
     mean = whole.mean(axis=0)
     names = {thing.name for thing in known if thing.confidence >= MIN_CONFIDENCE}
+    animals = any(thing.kind == "animal" and thing.confidence >= MIN_CONFIDENCE for thing in known)
     out = []
     for noun, members in noun_members().items():
         if kinds[noun] not in ("object", "vehicle", "food", "plant", "animal", "structure") or noun in names:
+            continue
+        if animals and kinds[noun] == "animal":
             continue
         share, lift = float(mean[members].sum()), classes.lift(mean, members)
         if noun in UNRELIABLE or share < 0.2 or lift < 3.2:
