@@ -228,6 +228,22 @@ def motion_sentence(rng: Random, motion: str, *, subject: str, place: str) -> st
     return _sentence(f"{subject} {_fill(_pick(rng, _DIRECTION[motion], subject, place), subject, place)}")
 
 
+_POSITION = {
+    "center": ("{S} [stays|stay] near the center of the frame", "{S} [holds|hold] the middle of the picture",
+               "the composition is centered on {s}", "{S} [is|are] placed in the middle of the frame",
+               "the eye goes straight to {s} at the center"),
+    "left": ("{S} [is|are] placed on the left side of the frame", "{S} [takes|take] up the left part of the picture",
+             "the left of the frame belongs to {s}", "{S} [stays|stay] left of center"),
+    "right": ("{S} [is|are] placed on the right side of the frame", "{S} [takes|take] up the right part of the picture",
+              "the right of the frame belongs to {s}", "{S} [stays|stay] right of center"),
+}  # fmt: skip
+
+
+def position_sentence(rng: Random, position: str, *, subject: str, place: str) -> str:
+    """One sentence on where the subject stands; `position` is "left", "center" or "right"."""
+    return _sentence(_fill(_pick(rng, _POSITION[position], subject, place), subject, place))
+
+
 def objects_sentence(rng: Random, things: Sequence[str]) -> str:
     """One sentence that names things not yet named; `things` are noun phrases like "a bow tie", "three bottles"."""
     joined = things[0] if len(things) == 1 else ", ".join(things[:-1]) + " and " + things[-1]

@@ -24,6 +24,9 @@ from vidprompter.sheet.lines import ObjectLine, SheetLines, plural
 from vidprompter.sheet.types import SHOT_SIZES
 from vidprompter.tasks import Task
 
+# At most so many things in one target, as on a measured sheet; and the share of them that its sheet leaves out.
+MAX_THINGS = 6
+DROP_RATE = 0.06
 _MOTIONS = (
     "static",
     "pan left",
@@ -126,23 +129,19 @@ def _sheet_example(doc: Any, short: str, rng: Random) -> Example | None:
     sentences = _visible_sentences(doc)
     if not sentences:
         return None
-    # The things are read again from what is left, so that the sheet never names what the target does not.
-    seen = things(parse([" ".join(sentences)])[0])
-    if not seen:
-        return None
-    main = [t for t in seen if t.subject and t.sentence == 0] or seen[:1]
-    others = [t for t in seen if t not in main]
-    keep_most = rng.choice((1, 2, 2, 3, 4, 5))
-    kept = (main + sorted(rng.sample(others, min(len(others), rng.randint(0, keep_most))), key=seen.index))[
-        :6
-    ]
-    body = _supported(sentences, kept, rng)
+    body = _body(sentences, rng)
     text = " ".join(body)
-
+    # The things are read from what is left, so that the sheet names what the target names: a model that is shown
+    # targets full of things its sheet does not list learns to invent.
+    seen = things(parse([text])[0])
+    if not seen or len(seen) > MAX_THINGS:
+        return None
+    main = next((t for t in seen if t.subject and t.sentence == 0), seen[0])
+    kept = [main, *(t for t in seen if t is not main and rng.random() > DROP_RATE)]
     setting = place(doc) if rng.random() < 0.9 else None
     if setting and setting not in text.lower():
         setting = None
-    lines, extra = _measured_part(text, kept, setting, rng)
+    lines, extra = _measured_part(text, kept, setting, rng, wanted=len(body))
     target = _assemble(body, extra, rng)
     if len(split_sentences(target)) < 4 or not 50 <= len(target.split()) <= 190:
         return None
@@ -152,27 +151,22 @@ def _sheet_example(doc: Any, short: str, rng: Random) -> Example | None:
     return Example(Task.VIDEO_TO_PROMPT, context(Task.VIDEO_TO_PROMPT, lines=lines.render()), target)
 
 
-def _supported(sentences: list[str], kept: Sequence[Thing], rng: Random) -> list[str]:
-    """The first sentence, those that speak of a kept thing, and a few of the others (two at least in all)."""
-    nouns = {t.noun for t in kept}
-
-    def speaks(sentence: str) -> bool:
-        words = _WORD.findall(sentence.lower())
-        return any(w in nouns or w.rstrip("s") in nouns for w in words)
-
-    body = [s for i, s in enumerate(sentences) if i == 0 or speaks(s) or rng.random() < 0.2]
-    for sentence in sentences:
-        if len(body) >= 2:
-            break
-        if sentence not in body:
-            body.append(sentence)
-    return body[:6]
+def _body(sentences: list[str], rng: Random) -> list[str]:
+    """The first sentence and up to three others, in their order."""
+    count = rng.choices((1, 2, 3, 4), (5, 5, 3, 1))[0]
+    rest = list(range(1, len(sentences)))
+    chosen = sorted(rng.sample(rest, min(len(rest), count - 1)))
+    return [sentences[0], *(sentences[i] for i in chosen)]
 
 
 def _measured_part(
-    text: str, kept: Sequence[Thing], setting: str | None, rng: Random
+    text: str, kept: Sequence[Thing], setting: str | None, rng: Random, *, wanted: int
 ) -> tuple[SheetLines, list[str]]:
-    """Facts a corpus hardly states, drawn, with the sentences that state them."""
+    """Facts a corpus hardly states, drawn, with the sentences that state them; more where the body is short.
+
+    wanted: sentences of the body.
+    """
+    often = {1: 0.8, 2: 0.5}.get(wanted, 0.3)
     objects = _object_lines(kept, rng)
     light = _light(text)
     motion = rng.choices(_MOTIONS, _MOTION_WEIGHTS)[0] if rng.random() < 0.88 else "unknown"
@@ -203,13 +197,15 @@ def _measured_part(
             lines = _with_light(lines, level, temperature)
             extra.append(phrases.light_sentence(rng, level, temperature, contrast, **names))
     extra.append(phrases.camera_sentence(rng, motion, speed=speed, shot=shot, **names))
-    if gray or (colors and rng.random() < 0.35):
+    if objects[0].position and not moving and rng.random() < often:
+        extra.append(phrases.position_sentence(rng, objects[0].position, **names))
+    if gray or (colors and rng.random() < often):
         extra.append(phrases.palette_sentence(rng, colors, monochrome=gray, **names))
     elif colors and rng.random() < 0.4:
         # A measured palette names more colours than a text would; not every one has to be said.
         more = rng.sample(("gray", "brown", "black", "white", "beige", "blue", "green"), rng.randint(1, 2))
         lines = replace(lines, colors=tuple(dict.fromkeys((*colors, *more)))[:4])
-    if rng.random() < 0.35 and not STYLE_WORDS & set(_WORD.findall(text.lower())):
+    if rng.random() < often and not STYLE_WORDS & set(_WORD.findall(text.lower())):
         extra.append(phrases.style_sentence(rng, rng.choice(phrases.STYLES), **names))
     return lines, extra
 
