@@ -23,20 +23,24 @@ from vidprompter.facts.lexicon import (
     LIGHT_LEVEL,
     LIGHT_NOUNS,
     LIGHT_TEMPERATURE,
+    PARTS,
+    SETTING_HOLDS,
     SHOT_WORDS,
     STYLE_WORDS,
     UNSEEN,
 )
-from vidprompter.facts.text_facts import content_words, kept_words, parse, things
+from vidprompter.facts.text_facts import content_words, kept_words, noun_kinds, parse, things
 from vidprompter.sheet.lines import ObjectLine, SheetLines, plural
 
 MIN_WORDS, MAX_WORDS, MIN_SENTENCES = 60, 220, 4
 _WORD = re.compile(r"[a-z0-9]+(?:['-][a-z0-9]+)*")
 # Light levels that cannot both be true of one clip.
 _OPPOSED_LIGHT = {"dark": {"bright"}, "dim": {"bright"}, "bright": {"dark", "dim"}, "soft": {"dark"}}
+_VEHICLES = frozenset("car truck bus boat ship train bicycle motorcycle airplane van taxi vehicle".split())
 _SAME_COLOR = {"grey": "gray", "golden": "yellow", "gold": "yellow", "silver": "gray", "crimson": "red",
                "scarlet": "red", "navy": "blue", "azure": "blue", "emerald": "green", "tan": "brown",
                "cream": "beige", "violet": "purple", "amber": "orange", "turquoise": "teal"}  # fmt: skip
+_VIVID = frozenset("red green blue yellow orange pink purple golden vibrant colorful".split())
 _PLURAL_PEOPLE = frozenset("people men women children".split())
 _PEOPLE = frozenset("person people man men woman women boy girl child children".split())
 
@@ -68,7 +72,7 @@ def check(text: str, *, lines: SheetLines | None, short: str | None) -> list[Pro
     """Everything wrong with `text`, given what is known; an empty list is a clean prompt."""
     found = _form(text)
     if lines is not None:
-        found += _camera(text, lines) + _light(text, lines) + _objects(text, lines)
+        found += _camera(text, lines) + _light(text, lines) + _objects(text, lines, short)
         if not gender_known(lines, short):
             found += _gender(text)
     if short is not None:
@@ -162,7 +166,7 @@ def _light(text: str, lines: SheetLines) -> list[Problem]:
     return found
 
 
-def _objects(text: str, lines: SheetLines) -> list[Problem]:
+def _objects(text: str, lines: SheetLines, short: str | None) -> list[Problem]:
     found: list[Problem] = []
     words = " ".join(words_of(text))
     for rank, thing in enumerate(lines.objects):
@@ -172,33 +176,58 @@ def _objects(text: str, lines: SheetLines) -> list[Problem]:
             found.append(Problem("count_missing", f"{thing.count} {thing.noun}", 0.5))
     if lines.scene and not scene_said(text, lines.scene):
         found.append(Problem("scene_missing", lines.scene, 0.7))
-    by_noun = {o.noun: o for o in lines.objects}
-    for said in things(parse([text])[0]):
-        known = by_noun.get(said.noun)
-        if known is None:
-            continue
-        if said.count > 1 and said.count != known.count:
-            found.append(
-                Problem("count", f"{said.count} {said.noun}, measured {known.count}", 1.0, said.sentence)
-            )
+    found += _things_said(text, lines, short)
     found += _colors(text, lines)
     if lines.monochrome:
         for i, part in enumerate(sentences(text)):
-            vivid = {
-                "red",
-                "green",
-                "blue",
-                "yellow",
-                "orange",
-                "pink",
-                "purple",
-                "golden",
-                "vibrant",
-                "colorful",
-            }
-            if wrong := vivid & set(words_of(part)):
+            if wrong := _VIVID & set(words_of(part)):
                 found.append(Problem("color", f"says {min(wrong)!r}, measured black and white", 0.7, i))
     return found
+
+
+def _things_said(text: str, lines: SheetLines, short: str | None) -> list[Problem]:
+    """Wrong numbers of measured things, and things that nothing measured."""
+    found = []
+    by_noun = {o.noun: o for o in lines.objects}
+    known = _known_nouns(lines, short)
+    kinds = noun_kinds()
+    for i, doc in enumerate(parse(sentences(text))):
+        for said in things(doc):
+            if (measured := by_noun.get(said.noun)) is not None:
+                if said.count > 1 and said.count != measured.count:
+                    detail = f"{said.count} {said.noun}, measured {measured.count}"
+                    found.append(Problem("count", detail, 1.0, i))
+                continue
+            if said.noun in ("pan", "tilt", "zoom", "roll") and mentions_camera(str(doc)):
+                continue
+            basic = kinds[said.noun].basic if said.noun in kinds else None
+            if {said.noun, basic} & known or said.noun in PARTS or f"any {said.kind}" in known:
+                continue
+            living = said.kind in ("animal", "person") or said.noun in _VEHICLES
+            found.append(Problem("invented", said.noun, 0.8 if living else 0.2, i))
+    return found
+
+
+def _known_nouns(lines: SheetLines, short: str | None) -> set[str]:
+    """Nouns that the sheet, its setting or the short prompt account for; "any person" where people are measured."""
+    kinds = noun_kinds()
+    known: set[str] = set()
+    for thing in lines.objects:
+        known |= {thing.noun, *thing.noun.split()}
+        if thing.noun.split()[-1] in _PEOPLE:
+            known.add("any person")
+        if thing.noun == "animal":
+            known.add("any animal")
+    if lines.scene:
+        known |= set(lines.scene.split()) | set(SETTING_HOLDS.get(lines.scene, "").split())
+        known |= {word.removesuffix("s") for word in lines.scene.split()}
+    if short:
+        known |= set(content_words(parse([short])[0])) | set(words_of(short))
+    # A kind word says less than what was measured: "the animal" of a horse.
+    known |= {kinds[noun].kind for noun in known if noun in kinds}
+    if known & _VEHICLES:
+        known.add("vehicle")
+    return known | {kinds[noun].basic or noun for noun in known if noun in kinds}
 
 
 def _colors(text: str, lines: SheetLines) -> list[Problem]:

@@ -492,3 +492,29 @@ PLACES = frozenset(
         "swamp",
     ]
 )
+
+# Parts of things, which come with the things themselves.
+PARTS = frozenset(
+    "tail fur mane coat feather wing beak hoof paw horn whisker leaf petal branch trunk wheel window door handle label cap "
+    "neck surface skin shell fin claw stripe tyre tire headlight windshield roof wall floor ceiling ground".split()
+)
+# What a setting holds as a matter of course.
+SETTING_HOLDS = {
+    "grass": "field meadow lawn garden tree flower plant hill wildflower blade greenery",
+    "field": "grass meadow tree flower plant hill soil fence horizon",
+    "mountains": "mountain peak ridge valley rock cliff hill slope snow forest tree cloud trail path stone landscape",
+    "mountain": "mountain peak ridge valley rock cliff hill slope snow forest tree cloud trail path stone landscape",
+    "street": "road building sidewalk pavement city asphalt storefront shop lamp",
+    "road": "street highway asphalt lane pavement sidewalk",
+    "city": "building street road skyscraper tower",
+    "room": "furniture curtain carpet rug table chair",
+    "beach": "sand sea ocean wave shore water coast",
+    "sea": "water wave ocean shore coast horizon",
+    "water": "wave sea lake river ripple shore",
+    "lake": "water wave shore ripple tree",
+    "forest": "tree path trail moss fern shrub bush",
+    "kitchen": "counter countertop stove sink cabinet table",
+    "sky": "cloud horizon",
+    "snow": "ice mountain tree",
+    "car interior": "car seat dashboard vehicle",
+}

@@ -259,7 +259,7 @@ def objects_sentence(rng: Random, things: Sequence[str]) -> str:
 def setting_sentence(rng: Random, setting: str, *, subject: str) -> str:
     """One sentence that names the setting; `setting` is a bare noun like "car interior" or "mountains"."""
     what = f"the {setting}" if is_plural(setting) else article(setting)
-    patterns = ("the setting around {s} is {w}", "behind {s}, the background shows {w}", "{w} forms the backdrop to {s}",
+    patterns: tuple[str, ...] = ("the setting around {s} is {w}", "behind {s}, the background shows {w}", "{w} forms the backdrop to {s}",
                 "the surroundings of {s} are those of {w}")  # fmt: skip
     if is_plural(setting):
         patterns = (
@@ -270,6 +270,21 @@ def setting_sentence(rng: Random, setting: str, *, subject: str) -> str:
     if subject == "the scene":
         patterns = ("the background shows {w}", "the whole view is of {w}", "the clip takes in {w}")
     return _sentence(rng.choice(patterns).format(s=subject, w=what))
+
+
+_FOCUS = (
+    "From beginning to end the attention stays on {s}", "{S} [carries|carry] the clip from start to finish",
+    "Nothing draws the eye away from {s}", "The framing gives {s} the room to be seen clearly",
+    "{S} [remains|remain] the clear subject throughout", "Every part of the clip comes back to {s}",
+)  # fmt: skip
+_FOCUS_PLACE = ("{P} fills the view from beginning to end", "The clip lingers on {p} and its textures",
+                "There is time to look around {p}", "The view over {p} is open and unhurried")  # fmt: skip
+
+
+def focus_sentence(rng: Random, *, subject: str, place: str) -> str:
+    """One sentence on what the clip dwells on; true of any clip with that subject or place."""
+    generic = subject in ("the scene", "the subject")
+    return _sentence(_fill(_pick(rng, _FOCUS_PLACE if generic else _FOCUS, subject, place), subject, place))
 
 
 def style_sentence(rng: Random, style: str, *, subject: str, place: str) -> str:

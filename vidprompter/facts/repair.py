@@ -13,7 +13,6 @@ from vidprompter.facts.camera_text import camera_claims, mentions_camera, senten
 from vidprompter.facts.check import (
     MIN_SENTENCES,
     MIN_WORDS,
-    Problem,
     check,
     is_named,
     repeated_ngram,
@@ -25,7 +24,7 @@ from vidprompter.facts.lexicon import LIGHT_NOUNS, NUMBER_WORDS, STYLE_WORDS
 from vidprompter.facts.text_facts import kept_words, parse, place, things
 from vidprompter.sheet.lines import ObjectLine, SheetLines, plural
 
-_DROPPED = {"camera", "shot", "light", "color", "count", "gender", "repetition", "unseen"}
+_DROPPED = {"camera", "shot", "light", "color", "count", "gender", "repetition", "unseen", "invented"}
 _MIN_DROP_WEIGHT = 0.55
 # Below this share of its words kept, an idea is put in front of the prompt as it stands.
 _MIN_KEPT = 0.75
@@ -54,16 +53,8 @@ def mend(text: str, *, lines: SheetLines | None, short: str | None, finished: bo
             flags.append("cut:unfinished")
         else:
             parts[-1] = parts[-1].rstrip(" ,;:-") + "."
-    # A list of problems holds indices into the text it was made from, so all are read before any goes.
-    wrong: dict[int, str] = {}
-    for problem in check(" ".join(parts), lines=lines, short=short):
-        if _must_go(problem):
-            wrong.setdefault(problem.sentence or 0, problem.kind)
-    for index in sorted(wrong, reverse=True):
-        # The first sentence names the subject: it goes only for a false camera.
-        if index < len(parts) and (index > 0 or wrong[index] == "camera"):
-            del parts[index]
-            flags.append(f"dropped:{wrong[index]}")
+    parts, dropped = _without_wrong(parts, lines, short)
+    flags += dropped
     # "The camera is static." stands in any prompt; a sentence on this clip takes its place below.
     stock = [p for p in parts if len(p.split()) <= _STOCK_WORDS and mentions_camera(p)]
     if stock and len(parts) > len(stock):
@@ -76,8 +67,30 @@ def mend(text: str, *, lines: SheetLines | None, short: str | None, finished: bo
     return Mended(" ".join(parts), tuple(dict.fromkeys(flags + added)))
 
 
-def _must_go(problem: Problem) -> bool:
-    return problem.sentence is not None and problem.kind in _DROPPED and problem.weight >= _MIN_DROP_WEIGHT
+def _without_wrong(
+    parts: list[str], lines: SheetLines | None, short: str | None
+) -> tuple[list[str], list[str]]:
+    """The sentences that may stay, and a flag for each that went."""
+    # Problems hold indices into the text they were found in, so all are read before any sentence goes.
+    weights: dict[int, float] = {}
+    kinds: dict[int, list[str]] = {}
+    for problem in check(" ".join(parts), lines=lines, short=short):
+        if problem.sentence is None or problem.kind not in _DROPPED:
+            continue
+        # One wrong fact is enough; of things nobody measured it takes a person, an animal, or several things.
+        if problem.kind == "invented" or problem.weight >= _MIN_DROP_WEIGHT:
+            weights[problem.sentence] = weights.get(problem.sentence, 0.0) + problem.weight
+            kinds.setdefault(problem.sentence, []).append(problem.kind)
+    kept, flags = [], []
+    for index, part in enumerate(parts):
+        named = lines is not None and any(is_named(thing, part) for thing in lines.objects[:1])
+        # The first sentence names the subject: it goes only for a false camera, or if it names another subject.
+        may_go = index > 0 or "camera" in kinds.get(0, ()) or not named
+        if may_go and weights.get(index, 0.0) >= _MIN_DROP_WEIGHT:
+            flags.append(f"dropped:{kinds[index][0]}")
+        else:
+            kept.append(part)
+    return kept, flags
 
 
 def _names(parts: list[str], lines: SheetLines | None, short: str | None) -> dict[str, str]:
@@ -111,6 +124,9 @@ def _complete(
             parts.insert(0, _opening(lines))
             flags.append("added:subject")
             unsaid = unsaid[1:]
+        if not parts and not lines.objects:
+            parts.insert(0, _empty_opening(lines))
+            flags.append("added:subject")
         if unsaid:
             add("objects", phrases.objects_sentence(rng, [_phrase(o) for o in unsaid]))
         if lines.scene and not scene_said(text, lines.scene) and lines.scene not in {o.noun for o in unsaid}:
@@ -135,10 +151,10 @@ def _complete(
         text = " ".join(parts)
         words = set(words_of(text))
         needed = len(sentences(text)) < MIN_SENTENCES or len(text.split()) < MIN_WORDS
-        unsaid = (kind == "light" and not words & LIGHT_NOUNS) or (
+        unspoken = (kind == "light" and not words & LIGHT_NOUNS) or (
             kind == "style" and lines is None and not words & (STYLE_WORDS | LIGHT_NOUNS)
         )
-        if needed or unsaid:
+        if needed or unspoken:
             add(kind, sentence)
     return parts, flags
 
@@ -161,6 +177,15 @@ def _opening(lines: SheetLines) -> str:
     return f"{lead[:1].upper()}{lead[1:]}{where} {verb} the focus of the clip."
 
 
+def _empty_opening(lines: SheetLines) -> str:
+    """A first sentence for a clip in which nothing was recognised."""
+    colors = " and ".join(lines.colors[:2]) or "plain"
+    if lines.scene:
+        what = f"the {lines.scene}" if phrases.is_plural(lines.scene) else phrases.article(lines.scene)
+        return f"The clip shows {what} in {colors} tones."
+    return f"Broad areas of {colors} fill the frame, and no single object stands out."
+
+
 def _fillers(lines: SheetLines | None, rng: Random, names: dict[str, str]) -> list[tuple[str, str]]:
     """Sentences that may be added, the most telling first; all true of what is known."""
     if lines is None:
@@ -175,6 +200,9 @@ def _fillers(lines: SheetLines | None, rng: Random, names: dict[str, str]) -> li
         )
     if lines.objects and lines.objects[0].motion:
         fillers.append(("motion", phrases.motion_sentence(rng, lines.objects[0].motion, **names)))
+    elif lines.objects and lines.objects[0].position:
+        position = phrases.position_sentence(rng, lines.objects[0].position, **names)
+        fillers.append(("position", position))
     if lines.colors or lines.monochrome:
         palette = phrases.palette_sentence(rng, lines.colors, monochrome=lines.monochrome, **names)
         fillers.append(("palette", palette))

@@ -51,6 +51,7 @@ def test_a_true_prompt_is_clean() -> None:
         ("field", "house", "scene_missing"),
         ("in the wind", "as she laughs", "gender"),
         ("in the wind", "to the sound of music", "unseen"),
+        ("in the wind", "beside a wolf", "invented"),
         ("Two wooden fences run", "A wooden fence runs", "count_missing"),
     ],
 )
@@ -140,3 +141,22 @@ def test_a_stock_sentence_on_the_camera_gives_way_to_one_on_the_clip() -> None:
     mended = mend(text, lines=HORSE, short=None, finished=True, rng=Random(2))
     assert "The camera pans left." not in mended.text
     assert camera_claims(mended.text) == {"pan left"}
+
+
+def test_a_sentence_on_somebody_nobody_measured_goes() -> None:
+    wrong = GOOD.replace("The look of", "A farmer and a dog wait at the gate. The look of")
+    mended = mend(wrong, lines=HORSE, short=None, finished=True, rng=Random(0))
+    assert (mended.text, mended.flags) == (GOOD, ("dropped:invented",))
+    # Somebody named by the user is no invention.
+    asked = mend(wrong, lines=HORSE, short="a farmer with a dog", finished=True, rng=Random(0))
+    assert "farmer" in asked.text
+
+
+def test_a_clip_without_any_known_thing_still_gets_a_whole_prompt() -> None:
+    empty = SheetLines(camera="static", light="soft", temperature="neutral", colors=("gray",))
+    mended = mend(
+        "A group of people talk in a street.", lines=empty, short=None, finished=True, rng=Random(0)
+    )
+    assert "people" not in mended.text
+    assert camera_claims(mended.text) == {"static"}
+    assert len(sentences(mended.text)) >= 4
