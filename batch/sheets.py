@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
-from vidprompter.errors import InputError, VidPrompterError
+from vidprompter.errors import InputError, ModelError, VidPrompterError
 from vidprompter.sheet.types import SceneSheet
 
 
@@ -33,6 +33,7 @@ def measure_all(
 
     Raises:
         InputError: `end` is not after `start`.
+        ModelError: the weights are missing or damaged.
     """
     if start is not None and end is not None and end <= start:
         raise InputError(f"--end {end} is not after --start {start}; give a later end")
@@ -44,6 +45,8 @@ def measure_all(
         following = 0
         for outcome in pool.map(list(enumerate(paths))):
             number, path = outcome.item
+            if isinstance(outcome.error, ModelError):
+                raise outcome.error  # not the clip's fault
             results[number] = SheetResult(path, outcome.value, outcome.error)
             while following in results:
                 yield results.pop(following)

@@ -10,7 +10,9 @@ from click.testing import CliRunner
 from rich.console import Console
 
 from batch.cli import cli
+from batch.sheets import measure_all
 from tests.vidprompter.engines.test_builtin import sheet
+from vidprompter.errors import WeightsMissing
 from vidprompter.sheet.render import sheet_table
 
 
@@ -32,11 +34,20 @@ def test_the_table_shows_every_fact_with_its_confidence() -> None:
         assert fact in text
 
 
+@pytest.mark.weights
 def test_a_missing_clip_is_one_line_and_exit_1(tmp_path: Path) -> None:
     result = CliRunner().invoke(cli, ["sheet", str(tmp_path / "none.mp4"), "--json"])
     assert result.exit_code == 1
     assert json.loads(result.stdout)["error"]["type"] == "VideoNotFound"
     assert len(result.stderr.strip().splitlines()) == 1
+
+
+def test_missing_weights_end_the_command_with_the_way_out(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("VIDPROMPTER_HOME", str(tmp_path / "empty"))
+    with pytest.raises(WeightsMissing, match="vidprompter models pull"):
+        list(measure_all([tmp_path / "a.mp4"], start=None, end=None, workers=1, decode_timeout=60))
 
 
 @pytest.mark.weights
