@@ -38,7 +38,7 @@ def render() -> str:
     from batch.cli import cli
 
     sections = [HEAD]
-    for name, help_text in helps(cli, click.Context(cli, info_name="vidprompter", terminal_width=WIDTH)):
+    for name, help_text in helps(cli, open_context(cli, "vidprompter", None)):
         sections.append(f"## `{name}`\n\n```text\n{help_text}\n```\n")
     return "\n".join(sections)
 
@@ -51,8 +51,13 @@ def helps(command: click.Command, context: click.Context) -> Iterator[tuple[str,
         for name in command.list_commands(context):
             below = command.get_command(context, name)
             if below is not None and not below.hidden:
-                inner = click.Context(below, info_name=name, parent=context, terminal_width=WIDTH)
-                yield from helps(below, inner)
+                yield from helps(below, open_context(below, name, context))
+
+
+def open_context(command: click.Command, name: str, parent: click.Context | None) -> click.Context:
+    """The context that the command line would make, at a fixed width."""
+    settings = {**command.context_settings, "terminal_width": WIDTH}
+    return click.Context(command, info_name=name, parent=parent, **settings)
 
 
 if __name__ == "__main__":
