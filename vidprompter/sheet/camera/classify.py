@@ -16,6 +16,7 @@ STILL_ZOOM = 0.01  # relative growth per second
 STILL_TURN = 0.018  # radians per second
 CHUNK_SECONDS = 0.4
 STEADY = 0.6  # net over travelled way, from which a motion is not just shaking
+WILD = 2.0
 LED = 3.5  # a random walk leads this far once in some thousand times
 SURE_SCORE = (0.3, 0.75)  # probability that the followed layer is the scene: hardly, surely
 SURE_SUPPORT = (0.03, 0.10)  # of the frame's cells that speak for it
@@ -29,7 +30,7 @@ class Trend:
     rates: (4,) per second: x and y in fractions of the frame, log scale, radians.
     steadiness: (4,) net over travelled way, 0-1, of steps of about `CHUNK_SECONDS`.
     lead: (4,) net way against that of a random walk of equally rough steps; a led camera has a large one.
-    jitter: root-mean-square speed around the trend, fractions of the frame per second.
+    jitter: root-mean-square speed around the trend, fractions of the frame per second, at most twice the median.
     covered: share of the time that could be measured.
     """
 
@@ -59,7 +60,10 @@ def trend_of(steps: FloatArray, spans: FloatArray) -> Trend:
     ways = _chunks(steps, spans, valid)
     steadiness = np.abs(ways.sum(axis=0)) / np.maximum(np.abs(ways).sum(axis=0), 1e-9)
     around = steps[valid, :2] / spans[valid, None] - rates[:2]
-    jitter = float(np.sqrt((around**2).sum(axis=1).mean()))
+    pace = np.hypot(*around.T)
+    # A camera that shakes does so nearly always (its median is 0.8 of the root mean square); a few wild steps in a
+    # still shot are a passing object that was taken for the scene.
+    jitter = float(min(np.sqrt((pace**2).mean()), WILD * np.median(pace)))
     changes = np.diff(steps, axis=0)
     changes = changes[~np.isnan(changes[:, 2])]
     rough = np.sqrt((changes**2).mean(axis=0) / 2) if len(changes) else np.zeros(4)
