@@ -68,7 +68,7 @@ def _hue_name(lightness: float, chroma: float, hue: float) -> str:
     if hue < 50:
         return _between_red_and_orange(lightness, chroma, hue)
     if hue < 82:
-        if lightness > 50 and chroma > 50:
+        if lightness > 45 and chroma > max(48.0, 1.12 * lightness if lightness < 60 else 50.0):
             return "orange" if hue < 76 or lightness < 66 else "yellow"
         return "beige" if lightness > 66 and chroma < 38 else "brown"
     if hue < 108:

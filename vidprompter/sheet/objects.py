@@ -120,7 +120,7 @@ def _color(thing: Thing, looks: Sequence[tuple[NDArray[np.uint8], Box]]) -> tupl
             return "black and white", min(0.95, share + second[1])
         if thing.kind != "person" and not {first, second[0]} & {"gray", "dark gray"}:
             return f"{first} and {second[0]}", min(0.7, share + second[1])
-    confidence = float(np.clip(0.25 + share + 0.5 * (share - second[1]), 0.0, 0.95))
+    confidence = float(np.clip(share + 0.3 * (share - second[1]), 0.0, 0.95))
     # gray is what shadows, glass and haze give any colour
     if first in ("gray", "dark gray"):
         confidence = min(confidence, 0.65 if share > 0.7 else 0.4)
@@ -139,6 +139,9 @@ def _merged(shares: dict[str, float]) -> dict[str, float]:
         if one in out and other in out:
             small, large = sorted((one, other), key=lambda name: out[name])
             out[large] += out.pop(small)
+    # white in warm light is beige, and in the shade gray
+    if out.get("white", 0.0) > 0.2:
+        out["white"] += out.pop("beige", 0.0) + out.pop("gray", 0.0)
     return out
 
 

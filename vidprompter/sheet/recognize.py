@@ -32,7 +32,8 @@ UNRELIABLE = frozenset(
     "balance beam,horizontal bar,parallel bars,dumbbell,barbell,punching bag,neck brace,plunger,mask,hook,swab,"
     "envelope,folder,match,nail,switch,stretcher,curtain,sliding door,window blind,window,screen,television,"
     "monitor,spotlight,torch,bubble,pole,tub,bathtub,lampshade,fence,prison,tripod,crutch,broom,shower cap,"
-    "cleaver,beaker,baby bottle,bandage,solar panel,projector,oscilloscope,knot,chain,tray,pedestal,paper towel,"
+    "cleaver,beaker,baby bottle,bandage,solar panel,projector,oscilloscope,knot,chain,tray,pedestal,mosquito net,"
+    "guitar pick,syringe,sunscreen,paper towel,"
     "handkerchief,velvet,wool,rug,towel,quilt,doormat,dishcloth,screw,hair spray,lotion,lipstick,packet".split(
         ","
     )
@@ -162,7 +163,8 @@ def name_animal(evidence: list[Evidence]) -> Thing | None:
             scores[one.kind.name] = max(scores.get(one.kind.name, -9.0), lift) + _vote(one)
     for noun in scores:
         scores[noun] += 0.8 * (noun in COMMON_ANIMALS)
-    scores["animal"] = 0.0  # whatever it is
+    scores.setdefault("animal", 0.0)  # whatever it is
+    scores.setdefault("", -1.0)
     ranked = sorted(scores.items(), key=lambda item: -item[1])
     (name, first), (_, second) = ranked[0], ranked[1]
     confidence = float(1 / (1 + np.exp(-present)))

@@ -25,6 +25,11 @@ GROUPS: dict[str, frozenset[str]] = {
     "water": frozenset(("water", "sea", "lake", "river", "coast", "beach", "harbor", "underwater")),
     "mountains": frozenset(("mountains",)),
     "field": frozenset(("field", "countryside", "farm", "golf course")),
+    "outdoors": frozenset(
+        "mountains,water,sea,lake,river,coast,beach,harbor,underwater,field,countryside,forest,snow,campsite".split(
+            ","
+        )
+    ),
 }
 LAND = frozenset(("mountains", "coast", "sea", "lake", "river", "field", "forest", "snow", "beach", "water"))
 # The classifier says gym and laboratory of poses and of tripods as well.
@@ -100,8 +105,8 @@ def _from_look(look: Appearance, scores: dict[str, float], things: tuple[Thing, 
         out["greenery"] = 0.14 + 0.35 * (look.trees - 0.3)
     if look.blue_sky > 0.4 and indoors < 0.15:
         out["outdoors"] = 0.16 + 0.25 * (look.blue_sky - 0.3)
-    if look.water > 0.5 and wet > 0.06:
-        out["water"] = wet + 0.12
+    if look.water > 0.2 and wet > 0.05 and indoors < 0.1:
+        out["water"] = wet + 0.3 * min(look.water, 0.5)
     if (
         look.plain > 0.72
         and look.least_plain > 0.62
