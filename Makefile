@@ -62,12 +62,14 @@ SHOW = import json, pathlib, sys; \
 
 # ---- what people run ------------------------------------------------------------------------------------------
 
+# The long time limit is for machines that are busy with something else.
 demo: $(VENV)/.installed
 	@echo "[3/4] fetching the built-in weights and three example clips (about 150 MB, kept for next time)"
 	@$(BIN)/vidprompter models pull builtin example-clips >/dev/null
 	@echo "[4/4] writing a prompt for each clip into demo/captions.jsonl"
 	@mkdir -p demo
-	@$(BIN)/vidprompter caption "$$($(BIN)/vidprompter models path example-clips)" --out demo/captions.jsonl --retry-failed
+	@$(BIN)/vidprompter caption "$$($(BIN)/vidprompter models path example-clips)" --out demo/captions.jsonl \
+	  --retry-failed --decode-timeout 300
 	@$(BIN)/python -c '$(SHOW)' demo/captions.jsonl
 
 test: $(VENV)/.installed-dev
