@@ -36,7 +36,7 @@ def name_of_lab(lightness: float, a: float, b: float) -> str:
     """The plain name of one colour. Borders were set by eye on real frames and named sRGB colours."""
     chroma = float(np.hypot(a, b))
     hue = float(np.degrees(np.arctan2(b, a)) % 360)
-    if lightness < 10 or (lightness < 20 and chroma < 14):
+    if (lightness < 10 and chroma < 35) or (lightness < 20 and chroma < 14):
         return "black"
     if chroma < _neutral_limit(lightness, hue):
         return _neutral_name(lightness)

@@ -57,7 +57,7 @@ def _person(box: Box, aspect: float) -> ShotSize:
     visible = height / head
     if head > 0.52 or (visible < 1.9 and head > 0.3):
         return "close-up"
-    if head > 0.27:
+    if head > 0.25:
         return "medium close-up"
     if head > 0.13:
         return "medium shot"
