@@ -15,7 +15,7 @@ from vidprompter.sheet.views import Box
 WINDOW = 0.6  # seconds before and after a sighting
 STILL = 0.025  # frames per second; feature tracking alone gives about 0.005
 GOING = 0.035  # net speed that has a direction
-GROWING = 0.05  # relative growth per second
+GROWING = 0.055  # relative growth per second; a swinging arm gives up to 0.05
 
 
 @dataclass(frozen=True)
@@ -60,7 +60,7 @@ def _name(
         return ObjectMove("moving" if stir > STILL else "still", round(sure, 3))
     number, value = {"x": (0, dx), "y": (1, dy), "z": (2, scale)}[axis]
     agree = float(np.mean(np.sign(nets[:, number]) == np.sign(value)))
-    if agree < 0.7:
+    if agree < (0.8 if axis == "z" else 0.7):
         return ObjectMove("moving", 0.6)
     words: dict[str, tuple[ObjectMotion, ObjectMotion]] = {
         "x": ("moving left", "moving right"),

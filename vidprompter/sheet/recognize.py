@@ -228,7 +228,7 @@ def named_by_classifier(whole: NDArray[np.float64], known: list[Thing]) -> list[
     for noun, members in noun_members().items():
         if kinds[noun] not in ("object", "vehicle", "food", "plant", "animal", "structure") or noun in names:
             continue
-        if animals and kinds[noun] == "animal":
+        if (animals and kinds[noun] == "animal") or not _leads_its_family(noun, mean):
             continue
         share, lift = float(mean[members].sum()), classes.lift(mean, members)
         if noun in UNRELIABLE or share < 0.2 or lift < 3.2:
@@ -237,6 +237,13 @@ def named_by_classifier(whole: NDArray[np.float64], known: list[Thing]) -> list[
         sure = float(1 / (1 + np.exp(-(-4.4 + 0.7 * lift + 5.0 * share + 1.5 * (shown - 0.5)))))
         out.append(Thing(noun, kinds[noun], min(sure, 0.95), ()))
     return out
+
+
+def _leads_its_family(noun: str, mean: NDArray[np.float64]) -> bool:
+    """Whether no relative is more probable: a guitar is a little of a banjo, too."""
+    share = float(mean[noun_members()[noun]].sum())
+    relatives = {other for family in FAMILIES if noun in family for other in family} & set(noun_members())
+    return all(float(mean[noun_members()[other]].sum()) <= share for other in relatives)
 
 
 def _resolve(things: list[Thing]) -> list[Thing]:
