@@ -20,7 +20,7 @@ from vidprompter.errors import GenerationError, InputError, VidPrompterError, We
 from vidprompter.facts.check import Problem, check, gender_known, repeated_ngram, weight
 from vidprompter.facts.lexicon import GENDERED
 from vidprompter.facts.repair import Mended, mend
-from vidprompter.sheet.lines import SheetLines, lines_of
+from vidprompter.sheet.lines import UNTRAINED, SheetLines, lines_of
 from vidprompter.tasks import Finish, Prompt, Request, Task
 
 if TYPE_CHECKING:
@@ -158,8 +158,9 @@ class BuiltinEngine:
     def _bans(self, lines: SheetLines | None, short: str | None) -> tuple[tuple[int, ...], ...]:
         if lines is None:
             return ()
-        words = set(_CAMERA_WORDS[lines.camera].split())
-        if lines.camera == "unknown":
+        told = "unknown" if lines.camera in UNTRAINED else lines.camera
+        words = set(_CAMERA_WORDS[told].split())
+        if told == "unknown":
             words |= {"camera", "lens"}
         if not gender_known(lines, short):
             words |= GENDERED

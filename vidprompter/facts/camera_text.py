@@ -119,7 +119,17 @@ _ALLOWED = {
     "roll": {"roll", "other"},
     "handheld": {"handheld"},
     "unknown": set(),
+    # Two words of what is told, not of the sheet: it moves, but how is unsure; shots with cameras of their own.
+    "moving": {"other"},
+    "cuts": set(),
 }
+
+
+def states_camera(text: str, told: str) -> bool:
+    """Whether `text` states the camera that may be told (a word of `sheet.lines.told_camera`)."""
+    if told == "cuts":
+        return bool(re.search(r"\bcuts?\b", text, re.I))
+    return ("other" if told == "moving" else told) in camera_claims(text)
 
 
 def camera_contradictions(text: str, measured: str) -> set[str]:

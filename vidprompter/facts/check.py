@@ -16,6 +16,7 @@ from vidprompter.facts.camera_text import (
     mentions_camera,
     sentences,
     shot_claims,
+    states_camera,
 )
 from vidprompter.facts.lexicon import (
     COLORS,
@@ -134,7 +135,7 @@ def _camera(text: str, lines: SheetLines) -> list[Problem]:
         wrong = shot_claims(part) - _close_shots(lines.shot)
         if wrong:
             found.append(Problem("shot", f"says {min(wrong)!r}, measured {lines.shot!r}", 1.0, i))
-    if lines.camera != "unknown" and lines.camera not in camera_claims(text):
+    if lines.camera != "unknown" and not states_camera(text, lines.camera):
         found.append(Problem("camera_missing", lines.camera, 1.5))
     elif lines.camera == "unknown" and lines.shot and not shot_claims(text):
         found.append(Problem("shot_missing", lines.shot, 0.7))

@@ -50,6 +50,12 @@ _CAMERA: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
     "roll": (
         ("The camera rolls {m} around its axis", "The camera {m} rolls to one side", "A camera roll turns the frame {m}",
          "The camera rotates {m}, tipping the horizon"), _HOLDS),
+    "moving": (
+        ("The camera moves {m}", "The camera drifts {m}", "The camera {m} shifts its position",
+         "The camera travels {m}"), _KEEPS),
+    "cuts": (
+        ("The camera cuts from one view to the next", "The camera cuts between several views",
+         "Cut by cut, the camera shows another view", "From cut to cut, the camera changes its place"), _HOLDS),
     "handheld": (
         ("The handheld camera sways a little", "A handheld camera gives the footage a slight shake",
          "The camera is handheld", "Shot on a handheld camera, the view trembles slightly",

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from random import Random
 
 from vidprompter.facts import phrases
-from vidprompter.facts.camera_text import camera_claims, mentions_camera, sentences, shot_claims
+from vidprompter.facts.camera_text import mentions_camera, sentences, shot_claims, states_camera
 from vidprompter.facts.check import (
     MIN_SENTENCES,
     MIN_WORDS,
@@ -136,7 +136,7 @@ def _complete(
         idea = short.strip().rstrip(".!?,;: ")
         parts.insert(0, f"{idea[:1].upper()}{idea[1:]}.")
         flags.append("added:idea")
-    if lines is not None and lines.camera != "unknown" and lines.camera not in camera_claims(text):
+    if lines is not None and lines.camera != "unknown" and not states_camera(text, lines.camera):
         shot = lines.shot if not shot_claims(text) else None
         add("camera", phrases.camera_sentence(rng, lines.camera, speed=lines.speed, shot=shot, **names))
     elif lines is not None and lines.camera == "unknown" and lines.shot and not shot_claims(text):

@@ -12,8 +12,13 @@ from vidprompter.sheet.types import ObjectFact, SceneSheet
 MIN_OBJECT_CONFIDENCE = 0.5
 MIN_SCENE_CONFIDENCE = 0.35
 MIN_CAMERA_CONFIDENCE = 0.6
+# A still camera is told from here on; of a moving one, from MIN_MOVING on, only that it moves.
+MIN_STATIC_CONFIDENCE = 0.5
+MIN_MOVING_CONFIDENCE = 0.3
 # Of a clip with cuts, the camera of the longest shot is told only if shots that move so fill this share of it.
 MIN_CAMERA_SHARE = 0.6
+# Words for the camera that the language model never learnt: it is told nothing, and a sentence is added later.
+UNTRAINED = frozenset({"unknown", "moving", "cuts"})
 # Settings that say nothing to a reader.
 _EMPTY_SCENES = frozenset({"unknown", "plain background"})
 MIN_SHOT_CONFIDENCE = 0.35
@@ -60,7 +65,7 @@ class SheetLines:
             lines.append(f"scene: {self.scene}")
         if self.shot:
             lines.append(f"shot: {self.shot}")
-        if self.camera != "unknown":
+        if self.camera not in UNTRAINED:
             pace = "" if self.camera in ("static", "handheld") else f", {self.speed}"
             lines.append(f"camera: {self.camera}{pace}")
         light = [x for x in (self.light, self.temperature) if x]
@@ -115,14 +120,21 @@ def speed_word(motion: str, speed: float) -> str:
 
 
 def told_camera(sheet: SceneSheet) -> str:
-    """The camera movement that may be stated of the whole clip, a sheet word; "unknown" where none may."""
-    motion = sheet.camera.motion
-    if sheet.camera.confidence < MIN_CAMERA_CONFIDENCE:
-        return "unknown"
+    """What may be stated of the camera of the whole clip.
+
+    A sheet word where that is sure; "moving" where the camera surely moves, but how is unsure (an orbit, say);
+    "cuts" where the shots of a cut clip have cameras of their own; "unknown" otherwise.
+    """
+    camera = sheet.camera
     lengths = [(shot.end - shot.start, shot.camera) for shot in sheet.shots]
-    same = sum(length for length, camera in lengths if camera.motion in (motion, "unknown"))
-    whole = sum(length for length, _ in lengths)
-    return motion if whole == 0 or same >= MIN_CAMERA_SHARE * whole else "unknown"
+    same = sum(length for length, c in lengths if c.motion in (camera.motion, "unknown"))
+    if same < MIN_CAMERA_SHARE * sum(length for length, _ in lengths):
+        return "cuts"
+    if camera.motion == "static":
+        return "static" if camera.confidence >= MIN_STATIC_CONFIDENCE else "unknown"
+    if camera.motion == "unknown" or camera.confidence < MIN_MOVING_CONFIDENCE:
+        return "unknown"
+    return camera.motion if camera.confidence >= MIN_CAMERA_CONFIDENCE else "moving"
 
 
 def _told_motion(thing: ObjectFact) -> str | None:

@@ -27,7 +27,7 @@ def sheet_table(sheet: SceneSheet) -> RenderableType:
     length = f"{sheet.duration:.1f} s, {sheet.fps:.3g} frames a second" if sheet.duration else "a picture"
     table.add_row("clip", f"{length}, {sheet.width} x {sheet.height}, pace {sheet.pace}", "")
     told = told_camera(sheet)
-    note = "" if told == sheet.camera.motion else "; not told of the whole clip"
+    note = "" if told == sheet.camera.motion else f"; told of the whole clip: {told}"
     table.add_row("camera", _camera(sheet.camera) + note, _sure(sheet.camera.confidence))
     _add_shots(table, sheet)
     for thing in sheet.objects:

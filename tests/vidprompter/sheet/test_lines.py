@@ -41,9 +41,25 @@ def test_the_camera_of_one_shot_is_not_told_of_a_montage() -> None:
         Shot(2.0, 3.5, still, "unknown"),
         Shot(3.5, 5.0, still, "unknown"),
     )
-    assert told_camera(replace(one, shots=cuts)) == "unknown"
+    assert told_camera(replace(one, shots=cuts)) == "cuts"
     alike = tuple(replace(shot, camera=one.camera) for shot in cuts)
     assert told_camera(replace(one, shots=alike)) == "pan left"
+
+
+@pytest.mark.parametrize(
+    ("motion", "confidence", "told"),
+    [("pan left", 0.7, "pan left"), ("pan left", 0.45, "moving"), ("pan left", 0.2, "unknown"),
+     ("static", 0.55, "static"), ("static", 0.45, "unknown"), ("unknown", 0.9, "unknown")],
+)  # fmt: skip
+def test_what_is_told_depends_on_how_sure_it_is(motion: str, confidence: float, told: str) -> None:
+    from dataclasses import replace
+
+    camera = CameraMotion(motion, 0.1, confidence)  # type: ignore[arg-type]
+    one = replace(
+        sheet("pan left", "horse", "field"), camera=camera, shots=(Shot(0.0, 5.0, camera, "unknown"),)
+    )
+    assert told_camera(one) == told
+    assert ("camera:" in lines_of(one).render()) == (told not in ("moving", "unknown"))
 
 
 def test_a_sheet_survives_json() -> None:
