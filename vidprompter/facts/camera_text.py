@@ -78,6 +78,11 @@ def _sentence_claims(sentence: str) -> set[str]:
     found = {name for name, pattern in _COMPILED if pattern.search(sentence)}
     if not strong:
         found &= {"pan left", "pan right", "zoom in", "zoom out", "handheld", "static"}
+        # Without the camera, only the field's own words count: things turn and drift to the left too.
+        if not re.search(r"\bpan", sentence, re.I):
+            found -= {"pan left", "pan right"}
+        if not re.search(r"\bzoom", sentence, re.I):
+            found -= {"zoom in", "zoom out"}
         if "static" in found and not re.search(
             r"\bstatic\b[^.]{0,20}\b(?:view|frame|framing)\b", sentence, re.I
         ):

@@ -202,7 +202,10 @@ def _things_said(text: str, lines: SheetLines, short: str | None) -> list[Proble
             if said.noun in ("pan", "tilt", "zoom", "roll") and mentions_camera(str(doc)):
                 continue
             basic = kinds[said.noun].basic if said.noun in kinds else None
-            if {said.noun, basic} & known or said.noun in PARTS or f"any {said.kind}" in known:
+            crowd = said.kind == "person" and said.count != 1 and "one person" in known
+            if said.noun in PARTS or (
+                ({said.noun, basic} & known or f"any {said.kind}" in known) and not crowd
+            ):
                 continue
             living = said.kind in ("animal", "person") or said.noun in _VEHICLES
             found.append(Problem("invented", said.noun, 0.8 if living else 0.2, i))
@@ -217,8 +220,8 @@ def _known_nouns(lines: SheetLines, short: str | None) -> set[str]:
         known |= {thing.noun, *thing.noun.split()}
         if thing.noun.split()[-1] in _PEOPLE:
             known.add("any person")
-        if thing.noun == "animal":
-            known.add("any animal")
+            if thing.count == 1:
+                known.add("one person")
     if lines.scene:
         known |= set(lines.scene.split()) | set(SETTING_HOLDS.get(lines.scene, "").split())
         known |= {word.removesuffix("s") for word in lines.scene.split()}

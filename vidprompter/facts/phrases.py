@@ -278,6 +278,87 @@ def setting_sentence(rng: Random, setting: str, *, subject: str) -> str:
     return _sentence(rng.choice(patterns).format(s=subject, w=what))
 
 
+_WHERE = {
+    "center": ("near the center of the frame", "in the middle of the picture", "at the heart of the frame",
+               "centered in the view"),
+    "left": ("on the left of the frame", "toward the left edge of the picture", "left of center"),
+    "right": ("on the right of the frame", "toward the right edge of the picture", "right of center"),
+}  # fmt: skip
+_DOES = {
+    "moving": ("[keeps|keep] moving", "[shifts and stirs|shift and stir]", "[is|are] in constant motion",
+               "[moves|move] about freely", "never quite [settles|settle]"),
+    "still": ("[stays|stay] almost still", "barely [moves|move]", "[remains|remain] in place", "[rests|rest] quietly"),
+    "moving left": ("[moves|move] toward the left", "[crosses|cross] from right to left", "[heads|head] left"),
+    "moving right": ("[moves|move] toward the right", "[crosses|cross] from left to right", "[heads|head] right"),
+    "toward the camera": ("[comes|come] closer to the viewer", "[approaches|approach] step by step"),
+    "away from the camera": ("[moves|move] off into the distance", "[recedes|recede] from the viewer"),
+    None: ("[can|can] be seen clearly", "[holds|hold] the attention", "[makes|make] the main subject",
+           "[stands|stand] out at once"),
+}  # fmt: skip
+_AROUND = ("against {p}", "with {p} around", "set in {p}", "before {p}")
+_OPENINGS = (
+    "The clip shows {l}{w}", "{L} [holds|hold] the attention{w}", "The view opens on {l}{w}", "{L} [is|are] at the center of the clip{w}",
+    "{L} [appears|appear]{w}", "The scene belongs to {l}{w}",
+)  # fmt: skip
+
+
+def subject_sentence(
+    rng: Random,
+    subject: str,
+    *,
+    position: str | None,
+    motion: str | None,
+    place: str | None,
+    beside: str | None,
+) -> str:
+    """One sentence that puts together what is known of the subject.
+
+    subject: "the person in black"; position, motion: sheet words; place: "the mountains"; beside: "a backpack".
+    """
+    does = rng.choice(_DOES[motion if motion in _DOES else None])
+    does = _AGREE.sub(lambda m: m.group(2) if is_plural(subject.split(" in ")[0]) else m.group(1), does)
+    where = rng.choice(_WHERE[position]) if position in _WHERE else ""
+    around = rng.choice(_AROUND).format(p=place) if place else ""
+    near = (
+        rng.choice(("with {b} nearby", "together with {b}", "beside {b}")).format(b=beside) if beside else ""
+    )
+    if where and rng.random() < 0.5:
+        return _sentence(f"{where}, {subject} {does} {near} {around}")
+    return _sentence(f"{subject} {does} {where} {near} {around}")
+
+
+def opening_sentence(rng: Random, lead: str, *, where: str) -> str:
+    """A first sentence that names the main thing. lead: "a person in black"; where: " in the street" or ""."""
+    pattern = _AGREE.sub(
+        lambda m: m.group(2) if is_plural(lead.split(" in ")[0]) else m.group(1), rng.choice(_OPENINGS)
+    )
+    return _sentence(pattern.format(l=lead, L=lead[:1].upper() + lead[1:], w=where))
+
+
+def look_sentence(
+    rng: Random, style: str, colors: Sequence[str], contrast: str | None, *, monochrome: bool
+) -> str:
+    """One sentence on style, colours and contrast together."""
+    colors = tuple(dict.fromkeys(colors))
+    joined = (
+        colors[0] if len(colors) == 1 else ", ".join(colors[:-1]) + " and " + colors[-1] if colors else ""
+    )
+    tones = "black, white and gray" if monochrome or not joined else joined
+    with_contrast = f" with {contrast} contrast" if contrast else ""
+    patterns = (
+        "The look is {y}, built on {c}{k}", "{C} set the tone of {a} picture{k}", "In style the clip is {y}, its palette {c}{k}",
+        "The {y} image is colored in {c}{k}", "A palette of {c}{k} gives the footage {a} feel",
+    )  # fmt: skip
+    fill = {
+        "y": style,
+        "a": article(style),
+        "c": tones,
+        "C": tones[:1].upper() + tones[1:],
+        "k": with_contrast,
+    }
+    return _sentence(rng.choice(patterns).format(**fill))
+
+
 _FOCUS = (
     "From beginning to end the attention stays on {s}", "{S} [carries|carry] the clip from start to finish",
     "Nothing draws the eye away from {s}", "The framing gives {s} the room to be seen clearly",

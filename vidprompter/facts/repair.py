@@ -5,6 +5,7 @@ Every change is reported as a flag, so that a reader knows which sentences are t
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from random import Random
 
@@ -20,7 +21,7 @@ from vidprompter.facts.check import (
     unsaid_objects,
     words_of,
 )
-from vidprompter.facts.lexicon import LIGHT_NOUNS, NUMBER_WORDS, STYLE_WORDS
+from vidprompter.facts.lexicon import COLORS, LIGHT_NOUNS, NUMBER_WORDS, STYLE_WORDS
 from vidprompter.facts.text_facts import kept_words, parse, place, things
 from vidprompter.sheet.lines import ObjectLine, SheetLines, plural
 
@@ -29,6 +30,12 @@ _MIN_DROP_WEIGHT = 0.55
 # Below this share of its words kept, an idea is put in front of the prompt as it stands.
 _MIN_KEPT = 0.75
 _STOCK_WORDS = 5
+# A habit of one rewriter behind the training text; a filmed clip is not concept art.
+_ART_PREFIX = re.compile(r"^(?:CG|3D)[\w ]* art(?: style)?, ", re.I)
+_SHORT_WORDS = 11
+# A first sentence this wrong is written anew, though it names the subject.
+_MAX_FIRST_WEIGHT = 1.0
+_PEOPLE = frozenset({"person", "man", "woman", "child", "boy", "girl"})
 # Nouns that take no article.
 _MASS = frozenset("grass water snow sand food fruit bread furniture clothing hair greenery".split())
 
@@ -53,13 +60,13 @@ def mend(text: str, *, lines: SheetLines | None, short: str | None, finished: bo
             flags.append("cut:unfinished")
         else:
             parts[-1] = parts[-1].rstrip(" ,;:-") + "."
+    if lines is not None and parts:
+        parts[0] = _ART_PREFIX.sub("", parts[0])
+        parts[0] = parts[0][:1].upper() + parts[0][1:]
     parts, dropped = _without_wrong(parts, lines, short)
     flags += dropped
-    # "The camera is static." stands in any prompt; a sentence on this clip takes its place below.
-    stock = [p for p in parts if len(p.split()) <= _STOCK_WORDS and mentions_camera(p)]
-    if stock and len(parts) > len(stock):
-        parts = [p for p in parts if p not in stock]
-        flags.append("dropped:stock")
+    parts, stock = _without_stock(parts, lines)
+    flags += stock
     while len(parts) > 2 and repeated_ngram(" ".join(parts)):
         parts.pop()
         flags.append("dropped:repetition")
@@ -86,11 +93,46 @@ def _without_wrong(
         named = lines is not None and any(is_named(thing, part) for thing in lines.objects[:1])
         # The first sentence names the subject: it goes only for a false camera, or if it names another subject.
         may_go = index > 0 or "camera" in kinds.get(0, ()) or not named
+        may_go = may_go or (lines is not None and weights.get(0, 0.0) >= _MAX_FIRST_WEIGHT)
         if may_go and weights.get(index, 0.0) >= _MIN_DROP_WEIGHT:
             flags.append(f"dropped:{kinds[index][0]}")
         else:
             kept.append(part)
     return kept, flags
+
+
+def _without_stock(parts: list[str], lines: SheetLines | None) -> tuple[list[str], list[str]]:
+    """Without sentences that would stand in any prompt, such as "The camera is static."
+
+    With a sheet, so are short sentences that name nothing but the subject, and second sentences on the light;
+    sentences that put several facts of this clip together take their place.
+    """
+    kept: list[str] = []
+    lit = False
+    for index, part in enumerate(parts):
+        count, words = len(part.split()), set(words_of(part))
+        stock = count <= _STOCK_WORDS and mentions_camera(part)
+        if lines is not None and index > 0:
+            stock = stock or (
+                count <= _SHORT_WORDS and not mentions_camera(part) and not _specific(part, lines)
+            )
+            if words & LIGHT_NOUNS and not mentions_camera(part):
+                stock = stock or lit
+                lit = True
+        if not stock:
+            kept.append(part)
+    if not kept:
+        return parts, []
+    return kept, ["dropped:stock"] * (len(kept) < len(parts))
+
+
+def _specific(part: str, lines: SheetLines) -> bool:
+    """Whether a sentence says of this clip more than its subject: a colour, the setting, another thing, the light."""
+    words = set(words_of(part))
+    nouns = {w for o in lines.objects[1:] for w in (*o.noun.split(), plural(o.noun))}
+    said = {thing.noun for thing in things(parse([part])[0])}
+    main = set(lines.objects[0].noun.split()) if lines.objects else set()
+    return bool(words & (COLORS | nouns | LIGHT_NOUNS | set((lines.scene or "").split())) or said - main)
 
 
 def _names(parts: list[str], lines: SheetLines | None, short: str | None) -> dict[str, str]:
@@ -121,7 +163,7 @@ def _complete(
     if lines is not None:
         unsaid = unsaid_objects(text, lines)[:4]
         if unsaid and unsaid[0] == lines.objects[0] and not is_named(lines.objects[0], text):
-            parts.insert(0, _opening(lines))
+            parts.insert(0, _opening(lines, rng))
             flags.append("added:subject")
             unsaid = unsaid[1:]
         if not parts and not lines.objects:
@@ -154,27 +196,41 @@ def _complete(
         unspoken = (kind == "light" and not words & LIGHT_NOUNS) or (
             kind == "style" and lines is None and not words & (STYLE_WORDS | LIGHT_NOUNS)
         )
+        if kind == "light" and not unspoken:
+            continue
         if needed or unspoken:
             add(kind, sentence)
     return parts, flags
 
 
 def _phrase(thing: ObjectLine) -> str:
-    """The thing as a noun phrase with its number and colour: "three blue bottles", "a bow tie"."""
-    color = f"{thing.color} " if thing.color else ""
-    if thing.count > 1:
-        return f"{NUMBER_WORDS.get(thing.count, 'several')} {color}{plural(thing.noun)}"
-    if thing.noun in _MASS or phrases.is_plural(thing.noun):
-        return f"{color}{thing.noun}"
-    return phrases.article(f"{color}{thing.noun}")
+    """The thing as a noun phrase with its number and colour: "three blue bottles", "a person in black"."""
+    return _dressed(thing, definite=False)
 
 
-def _opening(lines: SheetLines) -> str:
+def _opening(lines: SheetLines, rng: Random) -> str:
     """A first sentence that names the main thing where the model did not."""
-    lead = _phrase(lines.objects[0])
-    where = f" in the {lines.scene}" if lines.scene and lines.scene != lines.objects[0].noun else ""
-    verb = "are" if phrases.is_plural(lead) else "is"
-    return f"{lead[:1].upper()}{lead[1:]}{where} {verb} the focus of the clip."
+    where = ""
+    if lines.scene and lines.scene != lines.objects[0].noun:
+        where = rng.choice((" in the {s}", " with the {s} as its setting", " against the {s}")).format(
+            s=lines.scene
+        )
+    return phrases.opening_sentence(rng, _phrase(lines.objects[0]), where=where)
+
+
+def _dressed(thing: ObjectLine, *, definite: bool) -> str:
+    """ "the white cat", "the people in black": a person is not black, but dressed in black."""
+    many = thing.count > 1
+    noun = plural(thing.noun) if many else thing.noun
+    if thing.color and thing.noun in _PEOPLE:
+        noun = f"{noun} in {thing.color}"
+    elif thing.color:
+        noun = f"{thing.color} {noun}"
+    if definite:
+        return f"the {noun}"
+    if many:
+        return f"{NUMBER_WORDS.get(thing.count, 'several')} {noun}"
+    return noun if thing.noun in _MASS or phrases.is_plural(thing.noun) else phrases.article(noun)
 
 
 def _empty_opening(lines: SheetLines) -> str:
@@ -194,19 +250,21 @@ def _fillers(lines: SheetLines | None, rng: Random, names: dict[str, str]) -> li
             ("style", phrases.style_sentence(rng, rng.choice(phrases.STYLES), **names)),
         ]
     fillers = []
+    if lines.objects:
+        main, beside = lines.objects[0], _phrase(lines.objects[1]) if len(lines.objects) > 1 else None
+        sentence = phrases.subject_sentence(
+            rng, _dressed(main, definite=True), position=main.position, motion=main.motion,
+            place=f"the {lines.scene}" if lines.scene and lines.scene != main.noun else None, beside=beside,
+        )  # fmt: skip
+        fillers.append(("subject", sentence))
     if lines.light:
         fillers.append(
             ("light", phrases.light_sentence(rng, lines.light, lines.temperature, lines.contrast, **names))
         )
-    if lines.objects and lines.objects[0].motion:
-        fillers.append(("motion", phrases.motion_sentence(rng, lines.objects[0].motion, **names)))
-    elif lines.objects and lines.objects[0].position:
-        position = phrases.position_sentence(rng, lines.objects[0].position, **names)
-        fillers.append(("position", position))
-    if lines.colors or lines.monochrome:
-        palette = phrases.palette_sentence(rng, lines.colors, monochrome=lines.monochrome, **names)
-        fillers.append(("palette", palette))
-    fillers.append(
-        ("style", phrases.style_sentence(rng, rng.choice(("naturalistic", "documentary")), **names))
-    )
+    style = rng.choice(("naturalistic", "realistic", "documentary", "photographic"))
+    look = phrases.look_sentence(rng, style, lines.colors, lines.contrast, monochrome=lines.monochrome)
+    fillers.append(("look", look))
+    fillers.append(("focus", phrases.focus_sentence(rng, **names)))
+    if lines.scene:
+        fillers.append(("scene", phrases.setting_sentence(rng, lines.scene, subject=names["subject"])))
     return fillers

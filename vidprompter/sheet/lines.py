@@ -20,7 +20,7 @@ MIN_CAMERA_SHARE = 0.6
 # Words for the camera that the language model never learnt: it is told nothing, and a sentence is added later.
 UNTRAINED = frozenset({"unknown", "moving", "cuts"})
 # Settings that say nothing to a reader.
-_EMPTY_SCENES = frozenset({"unknown", "plain background"})
+_EMPTY_SCENES = frozenset({"unknown", "plain background", "outdoors", "indoors"})
 MIN_SHOT_CONFIDENCE = 0.35
 MIN_LIGHT_CONFIDENCE = 0.35
 
@@ -145,9 +145,11 @@ def _told_motion(thing: ObjectFact) -> str | None:
 
 
 def lines_of(sheet: SceneSheet) -> SheetLines:
-    """The facts of `sheet` that are sure enough to be told, strongest objects first."""
+    """The facts of `sheet` that are sure enough to be told, most telling objects first."""
+    # Sure and large things first: of a rider and a horse, the horse.
     sure = sorted(
-        (o for o in sheet.objects if o.confidence >= MIN_OBJECT_CONFIDENCE), key=lambda o: -o.confidence
+        (o for o in sheet.objects if o.confidence >= MIN_OBJECT_CONFIDENCE),
+        key=lambda o: -o.confidence * (0.3 + min(o.area, 0.5)),
     )[:5]
     objects = tuple(
         ObjectLine(

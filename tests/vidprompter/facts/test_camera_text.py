@@ -14,10 +14,14 @@ from vidprompter.facts.camera_text import (
 )
 from vidprompter.facts.phrases import (
     camera_sentence,
+    focus_sentence,
     light_sentence,
+    look_sentence,
     motion_sentence,
+    opening_sentence,
     palette_sentence,
     style_sentence,
+    subject_sentence,
 )
 from vidprompter.sheet.types import MOTIONS, SHOT_SIZES
 
@@ -92,6 +96,16 @@ def test_other_sentences_state_no_camera_movement(seed: int, subject: str, place
     texts += [style_sentence(rng, "naturalistic", **names)]
     texts += [
         motion_sentence(rng, m, **names) for m in ("moving left", "toward the camera", "still", "moving")
+    ]
+    for position in (None, "left", "center"):
+        for motion in (None, "still", "moving left", "toward the camera", "moving"):
+            texts.append(
+                subject_sentence(rng, subject, position=position, motion=motion, place=place, beside="a dog")
+            )
+    texts += [look_sentence(rng, "realistic", ("gray",), "low", monochrome=gray) for gray in (True, False)]
+    texts += [
+        opening_sentence(rng, "two people in black", where=" in the street"),
+        focus_sentence(rng, **names),
     ]
     for text in texts:
         assert camera_claims(text) == set(), text
