@@ -23,7 +23,9 @@ from vidprompter.training.sft import evaluate
 
 def main() -> None:
     """Measure both on the same examples."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("--data", type=Path, required=True)
     parser.add_argument("--adapter", type=Path, default=SHIPPED_ROOT / "builtin" / "adapter.safetensors")
     parser.add_argument("--examples", type=int, default=64)
@@ -40,7 +42,9 @@ def main() -> None:
     if arguments.json:
         print(json.dumps({"ratios": {"adapter_vs_base": tuned / base}, "base": base, "adapter": tuned}))
     else:
-        print(f"{len(rows)} examples: base {base:.3f} nats, with the adapter {tuned:.3f} ({tuned / base:.2f} of it)")
+        print(
+            f"{len(rows)} examples: base {base:.3f} nats, with the adapter {tuned:.3f} ({tuned / base:.2f} of it)"
+        )
 
 
 if __name__ == "__main__":
