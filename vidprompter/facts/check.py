@@ -25,6 +25,7 @@ from vidprompter.facts.lexicon import (
     LIGHT_NOUNS,
     LIGHT_TEMPERATURE,
     PARTS,
+    PLACES,
     SETTING_HOLDS,
     SHOT_WORDS,
     STYLE_WORDS,
@@ -193,11 +194,16 @@ def _things_said(text: str, lines: SheetLines, short: str | None) -> list[Proble
     known = _known_nouns(lines, short)
     kinds = noun_kinds()
     for i, doc in enumerate(parse(sentences(text))):
+        places = {t.lemma_.lower() for t in doc if t.pos_ == "NOUN"} & PLACES
+        found += [Problem("invented", name, 0.35, i) for name in sorted(places - known - PARTS)]
         for said in things(doc):
             if (measured := by_noun.get(said.noun)) is not None:
                 if said.count > 1 and said.count != measured.count:
                     detail = f"{said.count} {said.noun}, measured {measured.count}"
                     found.append(Problem("count", detail, 1.0, i))
+                elif said.count == 0 and measured.count == 1:
+                    detail = f"several {said.noun}, measured one"
+                    found.append(Problem("count", detail, 0.8 if said.kind == "person" else 0.4, i))
                 continue
             if said.noun in ("pan", "tilt", "zoom", "roll") and mentions_camera(str(doc)):
                 continue
@@ -206,6 +212,8 @@ def _things_said(text: str, lines: SheetLines, short: str | None) -> list[Proble
             if said.noun in PARTS or (
                 ({said.noun, basic} & known or f"any {said.kind}" in known) and not crowd
             ):
+                continue
+            if said.noun in PLACES:
                 continue
             living = said.kind in ("animal", "person") or said.noun in _VEHICLES
             found.append(Problem("invented", said.noun, 0.8 if living else 0.2, i))

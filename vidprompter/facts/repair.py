@@ -34,7 +34,7 @@ _STOCK_WORDS = 5
 _ART_PREFIX = re.compile(r"^(?:CG|3D)[\w ]* art(?: style)?, ", re.I)
 _SHORT_WORDS = 11
 # A first sentence this wrong is written anew, though it names the subject.
-_MAX_FIRST_WEIGHT = 1.0
+_MAX_FIRST_WEIGHT = 0.65
 _PEOPLE = frozenset({"person", "man", "woman", "child", "boy", "girl"})
 # Nouns that take no article.
 _MASS = frozenset("grass water snow sand food fruit bread furniture clothing hair greenery".split())

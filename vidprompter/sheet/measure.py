@@ -59,7 +59,8 @@ class _LowScores:
 
     def detect(self, frames: NDArray[np.uint8]) -> Sequence[Sequence[Detection]]:
         """The boxes in each frame."""
-        return self._detector.detect(frames, min_score=MIN_SCORE)
+        # one look per frame: crops shown to the classifier confirm better than a second look would
+        return self._detector.detect(frames, min_score=MIN_SCORE, confirm=False)
 
 
 @cache

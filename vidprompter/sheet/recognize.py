@@ -12,7 +12,7 @@ from vidprompter.sheet.views import Classifier, Detector, Frame, iou, scene_view
 from vidprompter.sheet.vocabulary import classifier_classes, detector_classes, noun_kinds, noun_members
 
 MIN_CONFIDENCE = 0.58  # below it a thing is not stated
-MIN_FOOD = 0.8  # red and orange vegetables pass for oranges, carrots and hot dogs
+MIN_FOOD = 0.85  # red and orange vegetables pass for oranges, carrots and hot dogs
 MAX_THINGS = 8
 # Animals that a clip shows without any special reason; others need more evidence.
 COMMON_ANIMALS = frozenset("cat dog horse bird cow sheep rabbit chicken duck fish".split())
@@ -25,7 +25,7 @@ FAMILIES = (
     frozenset(("chair", "couch", "bed", "bench")),
     frozenset(("cup", "bowl", "vase", "glass", "bottle")),
     frozenset(("television", "laptop", "refrigerator", "oven", "microwave")),
-    frozenset(("guitar", "banjo", "violin", "cello")),
+    frozenset(("guitar", "violin", "cello")),
 )
 # Classes the classifier says of textures, poses and bare rooms; alone they prove nothing.
 UNRELIABLE = frozenset(
@@ -33,7 +33,7 @@ UNRELIABLE = frozenset(
     "envelope,folder,match,nail,switch,stretcher,curtain,sliding door,window blind,window,screen,television,"
     "monitor,spotlight,torch,bubble,pole,tub,bathtub,lampshade,fence,prison,tripod,crutch,broom,shower cap,"
     "cleaver,beaker,baby bottle,bandage,solar panel,projector,oscilloscope,knot,chain,tray,pedestal,mosquito net,"
-    "guitar pick,syringe,sunscreen,paper towel,"
+    "syringe,sunscreen,paper towel,"
     "handkerchief,velvet,wool,rug,towel,quilt,doormat,dishcloth,screw,hair spray,lotion,lipstick,packet".split(
         ","
     )
@@ -240,7 +240,7 @@ def named_by_classifier(whole: NDArray[np.float64], known: list[Thing]) -> list[
 
 
 def _leads_its_family(noun: str, mean: NDArray[np.float64]) -> bool:
-    """Whether no relative is more probable: a guitar is a little of a banjo, too."""
+    """Whether no relative is more probable: a violin is a little of a cello, too."""
     share = float(mean[noun_members()[noun]].sum())
     relatives = {other for family in FAMILIES if noun in family for other in family} & set(noun_members())
     return all(float(mean[noun_members()[other]].sum()) <= share for other in relatives)
