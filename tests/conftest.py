@@ -28,6 +28,7 @@ def pytest_configure(config: pytest.Config) -> None:
     config.stash[REAL_HOME_KEY] = {name: os.environ.get(name) for name in _PLACES}
     os.environ["HF_HUB_OFFLINE"] = "1"  # no test may reach for a model hub
     os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
+    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")  # see the Makefile; read when torch is loaded
 
 
 @pytest.hookimpl(tryfirst=True)
