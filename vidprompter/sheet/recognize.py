@@ -144,49 +144,75 @@ def name_animal(evidence: list[Evidence]) -> Thing | None:
     """
     if not evidence:
         return None
-    weights = np.array([one.score * (0.3 + one.persistence) for one in evidence])
-    seen = np.average([one.seen for one in evidence], axis=0, weights=weights)
-    classes, kinds = classifier_classes(), noun_kinds()
-    mass = float(sum(seen[m].sum() for noun, m in noun_members().items() if kinds[noun] == "animal"))
-    shown = min(1.0, sum(one.persistence for one in evidence))
-    present = 9.0 * (max(one.score for one in evidence) - 0.58) + 3.0 * (mass - 0.45) + 2.5 * (shown - 0.5)
     if all(one.kind.label == "teddy bear" for one in evidence) and evidence[0].lift > 3:
         return _as_thing(evidence[0])
-    scores: dict[str, float] = {}
-    for noun, members in noun_members().items():
-        needed = MIN_COMMON_ANIMAL if noun in COMMON_ANIMALS else MIN_RARE_ANIMAL
-        if kinds[noun] == "animal" and float(seen[members].sum()) >= needed:
-            scores[noun] = 0.9 * classes.lift(seen, members)
-    for one in evidence:
-        if one.kind.kind == "animal":
-            lift = 0.9 * classes.lift(seen, one.kind.backing)
-            scores[one.kind.name] = max(scores.get(one.kind.name, -9.0), lift) + _vote(one)
-    for noun in scores:
-        scores[noun] += 0.8 * (noun in COMMON_ANIMALS)
-    scores.setdefault("animal", 0.0)  # whatever it is
-    scores.setdefault("", -1.0)
-    ranked = sorted(scores.items(), key=lambda item: -item[1])
-    (name, first), (_, second) = ranked[0], ranked[1]
-    confidence = float(1 / (1 + np.exp(-present)))
-    clear = first > 1.9 and first - second > 0.25
-    sightings = _union(evidence)
+    weights = np.array([one.score * (0.3 + one.persistence) for one in evidence])
+    seen = np.average([one.seen for one in evidence], axis=0, weights=weights)
+    lifts = _animal_lifts(seen)
     top = max(one.score for one in evidence)
-    if clear:
+    shown = min(1.0, sum(one.persistence for one in evidence))
+    present = 9.0 * (top - 0.58) + 3.0 * (_animal_share(seen) - 0.45) + 2.5 * (shown - 0.5)
+    confidence = float(1 / (1 + np.exp(-present)))
+    scores = _animal_scores(evidence, seen, lifts)
+    (name, first), (_, second) = sorted(scores.items(), key=lambda item: -item[1])[:2]
+    sightings = _union(evidence)
+    if first > 1.9 and first - second > 0.25 and not _contradicted(name, evidence, seen, lifts):
         sure = confidence * float(np.clip(0.75 + 0.25 * (first - second), 0.0, 1.0))
         return Thing(name, "animal", sure, sightings, top)
     return Thing("animal", "animal", confidence, sightings, top)
+
+
+def _animal_lifts(seen: NDArray[np.float64]) -> dict[str, float]:
+    """The lift of every animal noun."""
+    classes, kinds = classifier_classes(), noun_kinds()
+    members = {noun: m for noun, m in noun_members().items() if kinds[noun] == "animal"}
+    return {noun: classes.lift(seen, numbers) for noun, numbers in members.items()}
+
+
+def _animal_share(seen: NDArray[np.float64]) -> float:
+    kinds = noun_kinds()
+    return float(sum(seen[m].sum() for noun, m in noun_members().items() if kinds[noun] == "animal"))
+
+
+def _animal_scores(
+    evidence: list[Evidence], seen: NDArray[np.float64], lifts: dict[str, float]
+) -> dict[str, float]:
+    """What speaks for each name; "animal" and "" are there so that there always is a second."""
+    scores = {"animal": 0.0, "": -1.0}
+    for noun, lift in lifts.items():
+        needed = MIN_COMMON_ANIMAL if noun in COMMON_ANIMALS else MIN_RARE_ANIMAL
+        if float(seen[noun_members()[noun]].sum()) >= needed:
+            scores[noun] = 0.9 * lift
+    for one in evidence:
+        if one.kind.kind == "animal":
+            backed = 0.9 * classifier_classes().lift(seen, one.kind.backing)
+            scores[one.kind.name] = max(scores.get(one.kind.name, -9.0), backed) + _vote(one)
+    return {noun: score + 0.8 * (noun in COMMON_ANIMALS) for noun, score in scores.items()}
+
+
+def _contradicted(
+    name: str, evidence: list[Evidence], seen: NDArray[np.float64], lifts: dict[str, float]
+) -> bool:
+    """Whether the classifier sees another animal far more clearly than the one the detector names."""
+    mine = next((one.kind.backing for one in evidence if one.kind.name == name), None)
+    if mine is None or name in POORLY_BACKED:
+        return False
+    lift = classifier_classes().lift(seen, mine)
+    family = set(mine.tolist())
+    others = [v for noun, v in lifts.items() if not family & set(noun_members()[noun].tolist())]
+    return lift < 1.0 and max(others, default=0.0) > lift + 1.5
 
 
 def _vote(one: Evidence) -> float:
     """How much the detector's own name counts."""
     vote = 3.0 * (one.score - 0.5) * (0.5 + 0.5 * one.persistence)
     if one.kind.name in ("cat", "dog"):
-        return 0.5 * vote  # it takes the one for the other
+        return 0.3 * vote  # it takes the one for the other
     vote += 16.0 * max(0.0, one.score - 0.76)
+    if one.kind.name not in POORLY_BACKED:
+        return vote
     # the classifier knows one colour of horse and no giraffe
-    return (
-        2.0 * vote + (1.5 if not len(one.kind.backing) else 0.0) if one.kind.name in POORLY_BACKED else vote
-    )
+    return 2.0 * vote + (0.0 if len(one.kind.backing) else 1.5)
 
 
 def _union(evidence: list[Evidence]) -> tuple[Sighting, ...]:
