@@ -9,7 +9,7 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check
 INSTALL := $(PIP) install -qq --progress-bar off --no-compile --constraint constraints.txt
 
 # Waiting threads sleep instead of spinning: on a machine that does something else too, that halves the time
-# (a prompt on 2 cores beside one other process: 14 s instead of 26 to 30), and costs nothing measurable alone.
+# (one prompt on 2 cores beside one other process: 14 s instead of 26 to 30). Read when torch is loaded.
 export OMP_WAIT_POLICY ?= PASSIVE
 
 .DEFAULT_GOAL := help
