@@ -97,7 +97,12 @@ docs: $(VENV)/.installed-dev
 
 bench: $(VENV)/.installed-dev
 	@$(BIN)/vidprompter models pull builtin example-clips >/dev/null
-	@for script in $$(grep -l __main__ benchmarks/*.py); do echo "== $$script"; $(BIN)/python "$$script" || exit 1; done
+	@mkdir -p demo
+	@echo "[1/2] camera motion on clips rendered from the example clips (about a minute)"
+	@$(BIN)/python benchmarks/camera_motion.py --clips "$$($(BIN)/vidprompter models path example-clips)"
+	@echo "[2/2] the form of the prompts for 30 ideas (some minutes on a CPU)"
+	@$(BIN)/vidprompter expand --from benchmarks/data/ideas.txt --json >demo/ideas.json
+	@$(BIN)/python benchmarks/prompt_form.py demo/ideas.json
 
 clean:
 	rm -rf $(VENV) demo build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis
