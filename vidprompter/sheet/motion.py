@@ -15,6 +15,7 @@ from vidprompter.sheet.views import Box
 WINDOW = 0.6  # seconds before and after a sighting
 STILL = 0.025  # frames per second; feature tracking alone gives about 0.005
 GOING = 0.035  # net speed that has a direction
+MIN_STEADY = 5  # boxes of one shot that show a steady approach
 GROWING = 0.055  # relative growth per second; a swinging arm gives up to 0.05
 
 
@@ -48,6 +49,32 @@ def measure_move(
         return ObjectMove("unknown", 0.0)
     dx, dy, scale = np.median(np.array(nets), axis=0).tolist()
     return _name(dx, dy, scale, float(np.median(stirs)), np.array(nets), free)
+
+
+def measure_approach(fits: Sequence[PairFits], seen: Sequence[tuple[float, Box]]) -> ObjectMove | None:
+    """Toward or away, from boxes that grow or shrink steadily over a shot; None where they do not.
+
+    Points inside the box say this badly of what walks; the box says it over seconds. The camera's own zoom is
+    taken out. Boxes that touch the frame's edge are cut and do not count.
+    """
+    for fit in fits:
+        if not len(fit):
+            continue
+        first, last = float(fit.times[0, 0]), float(fit.times[-1, 1])
+        whole = [(t, b) for t, b in seen if first <= t <= last and min(b) > 0.01 and max(b[2:]) < 0.99]
+        times = np.array([t for t, _ in whole])
+        if len(whole) < MIN_STEADY or len(set(times.tolist())) < len(whole):
+            continue  # too few, or several things at once
+        heights = np.log([max(b[3] - b[1], 1e-3) for _, b in whole])
+        agree = float(np.corrcoef(times, heights)[0, 1]) if heights.std() > 1e-6 else 0.0
+        seconds = fit.times[:, 1] - fit.times[:, 0]
+        known = ~np.isnan(fit.scene.log_scale)
+        zoom = float(fit.scene.log_scale[known].sum() / seconds[known].sum()) if known.any() else 0.0
+        rate = float(np.polyfit(times, heights, 1)[0]) - zoom
+        if abs(rate) >= GROWING and abs(agree) >= 0.8 and np.sign(agree) == np.sign(rate):
+            word: ObjectMotion = "toward the camera" if rate > 0 else "away from the camera"
+            return ObjectMove(word, round(min(0.95, 0.3 + 0.5 * abs(agree) + abs(rate)), 3))
+    return None
 
 
 def _name(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,7 +13,7 @@ from vidprompter.sheet.camera import PairFits
 from vidprompter.sheet.colors import name_shares
 from vidprompter.sheet.detections import Sighting
 from vidprompter.sheet.light import name_object_light, object_light
-from vidprompter.sheet.motion import measure_move
+from vidprompter.sheet.motion import measure_approach, measure_move
 from vidprompter.sheet.recognize import Thing
 from vidprompter.sheet.types import ObjectFact, Position
 from vidprompter.sheet.views import Box, area
@@ -21,6 +22,7 @@ COUNT_SCORE = 0.42  # a box weaker than this is not counted ...
 COUNT_SHARE = 0.6  # ... nor one weaker than this share of the best in its frame
 MAX_LOOKS = 6  # sightings that colour, light and motion are measured on
 SKIN = frozenset(("brown", "beige", "pink", "orange"))
+ONE_EACH = frozenset(("tie",))  # nobody wears two, but the halves of a bow tie are boxes of their own
 GLASSY = frozenset(("bottle", "glass", "vase"))  # what one sees of them is what stands behind
 
 
@@ -36,6 +38,9 @@ def measure_objects(
     motion of each shot.
     """
     facts = [_fact(thing, frames, timestamps, fits) for thing in things]
+    people = max((f.count for f in facts if f.label == "person"), default=0)
+    if people:
+        facts = [replace(f, count=min(f.count, people)) if f.label in ONE_EACH else f for f in facts]
     order = sorted(range(len(facts)), key=lambda i: -_prominence(facts[i], things[i]))
     return tuple(facts[i] for i in order)
 
@@ -54,8 +59,9 @@ def _fact(
     looks = sorted(strong, key=lambda s: -s.score)[:MAX_LOOKS]
     color, color_confidence = _color(thing, [(frames[s.frame], s.box) for s in looks])
     lights = [object_light(frames[s.frame], s.box) for s in looks]
-    move = measure_move(
-        fits, [(float(timestamps[s.frame]), s.box) for s in looks], free=thing.kind != "person"
+    at = [(float(timestamps[s.frame]), s.box) for s in looks]
+    move = measure_approach(fits, [(float(timestamps[s.frame]), s.box) for s in strong]) or measure_move(
+        fits, at, free=thing.kind != "person"
     )
     return ObjectFact(
         label=thing.name,

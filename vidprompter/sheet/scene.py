@@ -56,7 +56,8 @@ def measure_scene(seen: Seen, look: Appearance) -> SceneFact:
 
 def _place_before_building(facts: list[LabelFact], things: tuple[Thing, ...]) -> list[LabelFact]:
     """A castle that is listed as a thing leaves the setting to the hills around it, if those are likely."""
-    if len(facts) < 2 or facts[0].label not in {t.name for t in things if t.kind == "structure"}:
+    buildings = {t.name for t in things if t.kind == "structure"}
+    if not buildings or len(facts) < 2 or facts[0].label not in buildings | {"outdoors"}:
         return facts
     for i, fact in enumerate(facts[1:], start=1):
         if fact.label in LAND and fact.confidence >= 0.35:

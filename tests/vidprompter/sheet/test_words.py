@@ -110,3 +110,12 @@ def test_a_castle_that_is_a_thing_leaves_the_setting_to_the_mountains() -> None:
     scene = measure_scene(seen_as((castle,), castle=0.25, mountain=0.16), INSIDE)
     assert scene.label == "mountains"
     assert scene.others[0].label == "castle"
+
+
+def test_hills_around_a_castle_come_before_outdoors() -> None:
+    castle = Thing("castle", "structure", 0.8, ())
+    scene = measure_scene(seen_as((castle,), castle=0.2, mountain=0.16, coast=0.08), INSIDE)
+    assert scene.label == "mountains"
+    assert scene.others[0].label == "outdoors"
+    without = measure_scene(seen_as(castle=0.2, mountain=0.16, coast=0.08), INSIDE)
+    assert without.label == "outdoors"
