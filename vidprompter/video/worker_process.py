@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import json
 import os
-import pickle
 import signal
 import subprocess
 import sys
@@ -15,37 +14,40 @@ import time
 from collections.abc import Callable
 from typing import Any, BinaryIO, TypeAlias
 
-from vidprompter.video.worker import Done, Ready, read_frame, write_frame
+from vidprompter.video.worker import Message, read_message, write_frame
 
 # The child gets this process's import path as it is: nothing in the working folder can shadow us.
 _BOOT = (
     "import sys, json; sys.path[:] = json.loads(sys.argv[1]); "
-    "from vidprompter.video.worker import serve; serve()"
+    "from vidprompter.video.worker import serve; serve(int(sys.argv[2]))"
 )
 _SINGLE_THREADED = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
 _LAST_WORDS_BYTES = 2000
-Report: TypeAlias = "Callable[[WorkerProcess, Ready | Done | None, bytes], None]"
-"""Takes a worker, its message (None: it is gone) and the pickle that came with it."""
-
-
+_KILL_SECONDS = 10.0
 # A clip is tens of megabytes: fewer, larger reads than with the usual 64 KiB.
 _PIPE_BYTES = 1 << 20
+# What a pipe takes at once from a worker that waits for it.
+_SMALL_BYTES = 32 << 10
+
+Report: TypeAlias = "Callable[[WorkerProcess, Message | None], None]"
+"""Takes a worker and its message (None: it is gone)."""
 
 
 class WorkerProcess:
-    """A fresh interpreter that runs `serve`. report: called from a thread with each message, None at its end.
+    """A fresh interpreter that runs `serve`; to be made in a thread that outlives it, which it dies with.
 
-    is_ready: kept by the pool. since: when it was started or got its item, `time.monotonic`.
+    is_ready: kept by the crew. since: when it was started, got its item or told that it is alive,
+    `time.monotonic`. began: when it got its item.
     """
 
-    def __init__(self, setup: bytes, report: Report) -> None:
+    def __init__(self, setup: bytes) -> None:
         self.is_ready = False
-        self.since = time.monotonic()
-        self._report = report
+        self.since = self.began = time.monotonic()
+        self._setup = setup
         self._errors = tempfile.TemporaryFile()  # noqa: SIM115 - closed by kill
         paths = json.dumps([path for path in sys.path if isinstance(path, str)])
         self._process = subprocess.Popen(
-            [sys.executable, "-I", "-c", _BOOT, paths],
+            [sys.executable, "-I", "-c", _BOOT, paths, str(os.getpid())],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=self._errors,
@@ -53,13 +55,17 @@ class WorkerProcess:
             **_own_group(),
         )
         _widen(_pipe(self._process.stdout))
-        threading.Thread(target=self._listen, args=(setup,), daemon=True).start()
+
+    def listen(self, report: Report) -> None:
+        """Has a thread call `report` with each message, and with None at the end."""
+        threading.Thread(target=self._listen, args=(report,), daemon=True).start()
 
     def give(self, payload: bytes) -> None:
-        """Hands an item over; a worker that is gone reports its death in its own time."""
-        self.since = time.monotonic()
-        # In a thread: a large item fills the pipe, and nobody may be reading.
-        threading.Thread(target=self._send, args=(payload,), daemon=True).start()
+        """Hands an item to a worker that waits for one; one that is gone reports its death in its own time."""
+        if len(payload) <= _SMALL_BYTES:
+            self._send(payload)
+        else:  # it fills the pipe: the caller has better things to do than to wait until it is read
+            threading.Thread(target=self._send, args=(payload,), daemon=True).start()
 
     def wait_dead(self) -> None:
         """Gives a process that closed its pipe a moment to leave its own exit code."""
@@ -69,7 +75,10 @@ class WorkerProcess:
     def kill(self) -> str:
         """Ends the process and says how it went: exit code or signal, and the last line of its stderr."""
         self._process.kill()
-        code = self._process.wait()
+        try:
+            code = self._process.wait(timeout=_KILL_SECONDS)
+        except subprocess.TimeoutExpired:
+            return "it cannot be killed, perhaps because it waits for a disk or a network folder"
         with contextlib.suppress(OSError):
             _pipe(self._process.stdin).close()
         said = self._last_words()
@@ -81,16 +90,12 @@ class WorkerProcess:
         with contextlib.suppress(OSError, ValueError):
             write_frame(_pipe(self._process.stdin), payload)
 
-    def _listen(self, setup: bytes) -> None:
-        self._send(setup)
+    def _listen(self, report: Report) -> None:
+        self._send(self._setup)
         with _pipe(self._process.stdout) as pipe:
-            while (frame := read_frame(pipe)) is not None:
-                message: Ready | Done = pickle.loads(frame)
-                payload = read_frame(pipe) if isinstance(message, Done) else b""
-                if payload is None:
-                    break
-                self._report(self, message, payload)
-        self._report(self, None, b"")
+            while (message := read_message(pipe)) is not None:
+                report(self, message)
+        report(self, None)
 
     def _last_words(self) -> str:
         with contextlib.suppress(OSError, ValueError):

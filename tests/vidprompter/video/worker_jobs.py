@@ -10,6 +10,7 @@ import time
 from pathlib import Path
 
 from vidprompter.errors import CorruptVideo
+from vidprompter.video.workers import beat
 
 _GREETING = "not set"
 
@@ -86,3 +87,21 @@ def note_pid_then_hang_in_c(folder: str) -> None:
 def sleep_then(seconds: float) -> float:
     time.sleep(seconds)
     return seconds
+
+
+def beat_then(order: tuple[float, float]) -> str:
+    """Beats for so many seconds, then is silent for so many."""
+    beating, silent = order
+    end = time.monotonic() + beating
+    while time.monotonic() < end:
+        beat()
+        time.sleep(0.05)
+    beat()
+    time.sleep(silent)
+    return "alive"
+
+
+def crash_on_sevens(number: int) -> int:
+    if number % 7 == 0:
+        os.kill(os.getpid(), signal.SIGKILL)
+    return number
