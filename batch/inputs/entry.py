@@ -2,9 +2,15 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass
+from typing import Any
 
+from vidprompter import errors
 from vidprompter.errors import VidPrompterError
+
+_encode = json.JSONEncoder(separators=(",", ":")).encode
+_decode = json.JSONDecoder().decode
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,3 +42,37 @@ class ClipEntry:
     listed: bool = False
     problem: VidPrompterError | None = None
     member: Member | None = None
+
+    def to_json(self) -> str:
+        """One line of ASCII from which `from_json` makes the entry again; what is not set is left out."""
+        fields: dict[str, Any] = {"path": self.path, "root": self.root}
+        if self.short is not None:
+            fields["short"] = self.short
+        if self.start is not None:
+            fields["start"] = self.start
+        if self.end is not None:
+            fields["end"] = self.end
+        if self.listed:
+            fields["listed"] = True
+        if self.problem is not None:
+            fields["problem"] = [type(self.problem).__name__, str(self.problem)]
+        member = self.member
+        if member is not None:
+            fields["member"] = [member.archive, member.name, member.offset, member.size]
+        return _encode(fields)
+
+    @classmethod
+    def from_json(cls, text: str) -> ClipEntry:
+        """The entry that `to_json` wrote. A problem of a type that is not ours comes back as the base type."""
+        fields = _decode(text)
+        if "problem" in fields:
+            fields["problem"] = _error(*fields["problem"])
+        if "member" in fields:
+            fields["member"] = Member(*fields["member"])
+        return cls(**fields)
+
+
+def _error(name: str, message: str) -> VidPrompterError:
+    kind = getattr(errors, name) if name in errors.__all__ else VidPrompterError
+    error: VidPrompterError = kind(message)
+    return error

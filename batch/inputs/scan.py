@@ -6,19 +6,16 @@ import os
 import re
 from collections import Counter
 from collections.abc import Callable, Iterator
-from pathlib import PurePath
 
 from vidprompter.video.files import IMAGE_SUFFIXES, VIDEO_SUFFIXES, show
 
 MEDIA_SUFFIXES = VIDEO_SUFFIXES | IMAGE_SUFFIXES
-_DIGITS = re.compile(r"(\d+)")
+_DIGITS = re.compile(r"\d+")
 
 
-def natural_key(name: str) -> tuple[tuple[int, str, int], ...]:
+def natural_key(name: str) -> tuple[str, str]:
     """A sorting key under which `clip2` comes before `clip10`."""
-    parts = _DIGITS.split(name.casefold())
-    folded = ((1, "", int(part)) if part.isdecimal() else (0, part, 0) for part in parts)
-    return (*folded, (2, name, 0))
+    return _DIGITS.sub(_counted, name.casefold()), name
 
 
 def scan_folder(folder: str, say: Callable[[str], None]) -> Iterator[str]:
@@ -43,21 +40,35 @@ def _scan(
             say(f"left out {show(folder)}: a link to a folder that is read already")
             return
         visited.add((here.st_dev, here.st_ino))
-        with os.scandir(folder) as listing:
-            entries = sorted(listing, key=lambda entry: natural_key(entry.name))
+        clips, folders = _listing(folder, ignored)
     except OSError as error:
         say(f"left out {show(folder)}: {error.strerror or type(error).__name__}")
         return
-    for entry in entries:
-        if entry.name.startswith("."):
-            continue
-        suffix = PurePath(entry.name).suffix.lower()
-        if suffix in MEDIA_SUFFIXES:
-            yield entry.path
-        elif _is_folder(entry):
-            yield from _scan(entry.path, visited, ignored, say)
-        elif suffix != ".txt" and ".ledger." not in entry.name:  # sidecars, and our own ledger
-            ignored[suffix] += 1
+    prefix = os.path.join(folder, "")  # noqa: PTH118
+    for name in sorted([*clips, *folders], key=natural_key):
+        if name in folders:
+            yield from _scan(prefix + name, visited, ignored, say)
+        else:
+            yield prefix + name
+
+
+def _listing(folder: str, ignored: Counter[str]) -> tuple[list[str], set[str]]:
+    """Names of clips and of folders; names alone, for there may be a million."""
+    clips: list[str] = []
+    folders: set[str] = set()
+    with os.scandir(folder) as listing:
+        for entry in listing:
+            name = entry.name
+            if name.startswith("."):
+                continue
+            suffix = os.path.splitext(name)[1].lower()  # noqa: PTH122
+            if suffix in MEDIA_SUFFIXES:
+                clips.append(name)
+            elif _is_folder(entry):
+                folders.add(name)
+            elif suffix != ".txt" and ".ledger." not in name:  # sidecars, and our own ledger
+                ignored[suffix] += 1
+    return clips, folders
 
 
 def _is_folder(entry: os.DirEntry[str]) -> bool:
@@ -65,3 +76,9 @@ def _is_folder(entry: os.DirEntry[str]) -> bool:
         return entry.is_dir()
     except OSError:
         return False
+
+
+def _counted(digits: re.Match[str]) -> str:
+    """Digits such that a longer number stands behind a shorter one, and any number before any letter."""
+    number = str(int(digits[0]))
+    return f"\0{chr(len(number))}{number}"

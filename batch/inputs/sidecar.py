@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
-from pathlib import Path
+import errno
+import os
+import stat
 
 from vidprompter.errors import InputError
 from vidprompter.video.files import show
 
 MAX_SHORT_CHARACTERS = 2000
+# O_NONBLOCK: a pipe of that name must not be waited for.
+_FLAGS = os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0) | getattr(os, "O_CLOEXEC", 0)
+_ABSENT = frozenset((errno.ENOENT, errno.ENOTDIR, errno.ELOOP, errno.ENAMETOOLONG))
 
 
 def read_sidecar(clip: str) -> str | None:
@@ -16,15 +21,26 @@ def read_sidecar(clip: str) -> str | None:
     Raises:
         InputError: it cannot be read as UTF-8 text, or is too long for a short description.
     """
-    path = Path(clip).with_suffix(".txt")
+    path = os.path.splitext(clip)[0] + ".txt"  # noqa: PTH122 - a hundred thousand of them: no Path
     try:
-        if not path.is_file():
+        # To try to open it tells at once whether it is there.
+        descriptor = os.open(path, _FLAGS)
+    except ValueError:
+        return None  # not a possible name: the clip's own row says so
+    except OSError as error:
+        if error.errno in _ABSENT:
             return None
-        with path.open("rb") as file:
-            text = file.read(4 * MAX_SHORT_CHARACTERS + 1).decode("utf-8-sig")
-    except (OSError, ValueError) as error:
-        reason = error.strerror if isinstance(error, OSError) else "not UTF-8 text, or too long"
-        raise InputError(f"the sidecar {show(path)} cannot be used ({reason}); see --no-sidecar") from None
+        raise _unusable(path, error.strerror) from None
+    try:
+        if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+            return None
+        text = os.read(descriptor, 4 * MAX_SHORT_CHARACTERS + 1).decode("utf-8-sig")
+    except OSError as error:
+        raise _unusable(path, error.strerror) from None
+    except ValueError:
+        raise _unusable(path, "not UTF-8 text, or too long") from None
+    finally:
+        os.close(descriptor)
     return checked_short(text, f"the sidecar {show(path)}")
 
 
@@ -40,3 +56,7 @@ def checked_short(text: str, where: str) -> str | None:
             f"{where} has {len(short)} characters; a short description has {MAX_SHORT_CHARACTERS} at most"
         )
     return short or None
+
+
+def _unusable(path: str, reason: str | None) -> InputError:
+    return InputError(f"the sidecar {show(path)} cannot be used ({reason}); see --no-sidecar")
