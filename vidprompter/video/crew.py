@@ -80,6 +80,11 @@ class Crew:
         """Whether nothing will be done any more."""
         return not self._foreman.is_alive()
 
+    @property
+    def busy(self) -> int:
+        """How many workers hold an item or are starting."""
+        return len(self._workers) - len(self._idle)
+
     def close(self) -> None:
         """Kills the workers and waits for them."""
         self._calls.put(True)

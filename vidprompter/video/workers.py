@@ -118,6 +118,12 @@ class WorkerPool(Generic[I, V]):
             self._crew.close()
             self._crew = None
 
+    @property
+    def busy(self) -> int:
+        """How many workers have something to do just now."""
+        crew = self._crew
+        return crew.busy if crew is not None else 0
+
     def map(self, items: Iterable[I], *, in_flight: int | None = None) -> Iterator[Outcome[I, V]]:
         """Yields an `Outcome` for each item, as they finish.
 
