@@ -17,9 +17,11 @@
     │   ├── WeightsCorrupt           size or sha256 differ from the registry table
     │   └── CapabilityError          this engine cannot do what was asked (beams, video ...)
     ├── GenerationError              the model gave nothing usable
+    │   └── OutOfMemory              not with so many requests at once
     └── RunError                     the run cannot go on
         ├── LedgerError              the ledger is locked, corrupt or of another version
-        └── OutputError              the output cannot be written (disk full, read-only ...)
+        ├── OutputError              the output cannot be written (disk full, read-only ...)
+        └── FolderVanished           the folder of the clips is not there any more
 
 Messages hold the value, the limit and the next step.
 """
@@ -41,12 +43,14 @@ __all__ = [
     "DecodeCrash",
     "DecodeTimeout",
     "EmptyVideo",
+    "FolderVanished",
     "GenerationError",
     "InputError",
     "LedgerError",
     "ModelError",
     "NoVideoStream",
     "NotAVideoFile",
+    "OutOfMemory",
     "OutputError",
     "RunError",
     "UnknownModel",
@@ -103,6 +107,10 @@ class GenerationError(VidPrompterError):
     """The model gave nothing usable."""
 
 
+class OutOfMemory(GenerationError):
+    """The memory is too small for so many requests at once."""
+
+
 class RunError(VidPrompterError):
     """The run cannot go on."""
 
@@ -113,3 +121,7 @@ class LedgerError(RunError):
 
 class OutputError(RunError):
     """The output cannot be written."""
+
+
+class FolderVanished(RunError):
+    """The folder of the clips is not there any more."""

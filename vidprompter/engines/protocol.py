@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 from vidprompter.errors import VidPrompterError
 from vidprompter.tasks import Prompt, Request
@@ -48,6 +48,17 @@ class Engine(PromptWriter, Protocol):
     def load(self) -> str:
         """Loads the weights now; one line on what was chosen and why."""
         ...
+
+
+@runtime_checkable
+class SharesCores(Protocol):
+    """A writer that computes on the cores which others use too.
+
+    spare_cores: how many of them it may use just now, asked again and again while it writes; None: all of them.
+    The number of threads may change results in the last bits.
+    """
+
+    spare_cores: Callable[[], int] | None
 
 
 def identity_of(writer: PromptWriter) -> WriterIdentity:
