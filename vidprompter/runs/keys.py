@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass, field
+from collections.abc import Mapping
+from dataclasses import dataclass
 from hashlib import blake2b
 from typing import Any
 
@@ -13,8 +14,8 @@ class ItemName:
     """One item: which stretch of which file, asked how.
 
     root: number of the folder in the ledger's table of roots; path: relative to it, with forward slashes.
-    start, end: seconds of the file, None for the whole. settings: all that changes the answer, including
-    model and revision.
+    start, end: seconds of the file, None for the whole. settings: `settings_text` of all that changes the
+    answer, including model and revision.
     """
 
     root: int
@@ -24,7 +25,16 @@ class ItemName:
     task: str = ""
     short: str | None = None
     variant: int = 0
-    settings: dict[str, Any] = field(default_factory=dict)
+    settings: str = "{}"
+
+
+# ASCII JSON: file names that are not valid UTF-8 arrive as lone surrogates, which only escapes can carry.
+_encode = json.JSONEncoder(sort_keys=True, separators=(",", ":"), ensure_ascii=True, allow_nan=False).encode
+
+
+def settings_text(settings: Mapping[str, Any]) -> str:
+    """The one text of equal settings; made once for a run, since it is a part of every key."""
+    return _encode(dict(settings))
 
 
 def item_key(name: ItemName, occurrence: int = 0) -> str:
@@ -40,9 +50,12 @@ def item_key(name: ItemName, occurrence: int = 0) -> str:
         name.task,
         name.short,
         name.variant,
-        name.settings,
-        occurrence,
     ]
-    # ASCII JSON: file names that are not valid UTF-8 arrive as lone surrogates, which only escapes can carry.
-    text = json.dumps(parts, sort_keys=True, separators=(",", ":"), ensure_ascii=True, allow_nan=False)
+    text = f"{_encode(parts)[:-1]},{name.settings},{occurrence}]"
     return blake2b(text.encode("ascii"), digest_size=16).hexdigest()
+
+
+def shard_of(name: ItemName, count: int) -> int:
+    """Which of `count` shards an item belongs to; its root and settings do not matter."""
+    where = _encode([name.path, name.start, name.end])
+    return int.from_bytes(blake2b(where.encode("ascii"), digest_size=8).digest()) % count

@@ -4,32 +4,61 @@ from __future__ import annotations
 
 import json
 import sqlite3
+import threading
 import time
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 from urllib.parse import quote
 
 from vidprompter.errors import LedgerError, OutputError
 from vidprompter.runs.fingerprint import Fingerprint
-from vidprompter.runs.schema import SCHEMA, SCHEMA_VERSION
+from vidprompter.runs.output import Row
+from vidprompter.runs.schema import FROM_VERSION_1, SCHEMA, SCHEMA_VERSION
 
-Status = Literal["pending", "running", "done", "failed"]
+Status = Literal["pending", "done", "failed", "split"]
 BUSY_SECONDS = 10.0
 FLUSH_SECONDS = 1.0
+PAGE_ROWS = 500  # read at a time where all are wanted: memory does not grow with the run
 
 
 @dataclass(frozen=True, slots=True)
 class ItemState:
-    """What the ledger knows of one item; `fingerprint` is None until it was started once."""
+    """What the ledger knows of one item.
+
+    fingerprint: None until it came to an end once. entry: its stretches, where the status is "split".
+    """
 
     status: Status
     attempts: int
     fingerprint: Fingerprint | None
     error_type: str | None = None
+    entry: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Listed:
+    """An item to put on a run's list. name: for people; ordinal: its place, None where it is handed over at once.
+
+    parent: key of the item that it is a stretch of. entry: what is needed to work on it.
+    """
+
+    key: str
+    name: str
+    ordinal: int | None
+    entry: str
+    parent: str | None = None
+
+
+class Pending(NamedTuple):
+    """An item that waits to be worked on. See `Listed`."""
+
+    key: str
+    entry: str
+    parent: str | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,13 +72,15 @@ class Finished:
     revision: str = ""
     error_type: str | None = None
     error_message: str | None = None
+    fingerprint: Fingerprint | None = None
 
 
 class Ledger:
     """One SQLite file in WAL mode. Every method is one transaction: all of it is kept, or nothing.
 
-    A killed process loses nothing that was committed. Against a power cut, a commit is flushed to the disk if
-    the last flush is more than a second ago: at most that second's items are done again.
+    It may be used from several threads. A killed process loses nothing that was committed. Against a power
+    cut, a commit is flushed to the disk if the last flush is more than a second ago: at most that second's
+    items are done again.
     """
 
     def __init__(self, path: Path, *, read_only: bool = False) -> None:
@@ -61,9 +92,15 @@ class Ledger:
         """
         self.path = path
         self._flushed = float("-inf")
+        self._lock = threading.RLock()
         with self._typed():
             if read_only:
-                self._db = sqlite3.connect(f"file:{quote(str(path))}?mode=ro", uri=True, timeout=BUSY_SECONDS)
+                self._db = sqlite3.connect(
+                    f"file:{quote(str(path))}?mode=ro",
+                    uri=True,
+                    timeout=BUSY_SECONDS,
+                    check_same_thread=False,
+                )
             else:
                 self._db = sqlite3.connect(path, timeout=BUSY_SECONDS, check_same_thread=False)
             self._db.isolation_level = None
@@ -77,7 +114,9 @@ class Ledger:
         version = self._db.execute("PRAGMA user_version").fetchone()[0]
         if version == 0 and not read_only and not self._tables():
             self._db.execute("PRAGMA journal_mode=WAL")
-            self._db.executescript(f"BEGIN IMMEDIATE; {SCHEMA} PRAGMA user_version={SCHEMA_VERSION}; COMMIT;")
+            self._script(SCHEMA)
+        elif version == 1 and not read_only:
+            self._script(FROM_VERSION_1.format(schema=SCHEMA))
         elif version != SCHEMA_VERSION:
             raise LedgerError(
                 f"{str(self.path)!r} is a ledger of version {version}; this VidPrompter reads "
@@ -85,6 +124,9 @@ class Ledger:
             )
         if not read_only:
             self._db.execute("PRAGMA journal_mode=WAL")
+
+    def _script(self, script: str) -> None:
+        self._db.executescript(f"BEGIN IMMEDIATE; {script} PRAGMA user_version={SCHEMA_VERSION}; COMMIT;")
 
     def _tables(self) -> int:
         return int(self._db.execute("SELECT count(*) FROM sqlite_master").fetchone()[0])
@@ -95,85 +137,152 @@ class Ledger:
 
     # --- items ---------------------------------------------------------------------------------------------
 
-    def state(self, stage: str, key: str) -> ItemState | None:
-        """What is known of an item, None if it was never added."""
+    def states(self, stage: str, keys: Sequence[str]) -> dict[str, ItemState]:
+        """What is known of items; those that were never added are not in it. keys: at most 30 000."""
+        query = (
+            "SELECT key, status, attempts, fingerprint, error_type, CASE status WHEN 'split' THEN entry END "
+            f"FROM items WHERE stage=? AND key IN ({','.join('?' * len(keys))})"
+        )
         with self._typed():
-            found = self._db.execute(
-                "SELECT status, attempts, fingerprint, error_type FROM items WHERE key=? AND stage=?",
-                (key, stage),
-            ).fetchone()
-        if found is None:
-            return None
-        status, attempts, mark, error_type = found
-        return ItemState(status, attempts, Fingerprint.from_text(mark) if mark else None, error_type)
+            found = self._db.execute(query, (stage, *keys)).fetchall()
+        return {
+            key: ItemState(status, attempts, Fingerprint.from_text(mark) if mark else None, error_type, entry)
+            for key, status, attempts, mark, error_type, entry in found
+        }
 
-    def add(self, stage: str, items: Sequence[tuple[str, str]]) -> None:
-        """Adds (key, name for people) as pending; an item that is there already is left as it is."""
+    def put(self, stage: str, run: int, items: Sequence[Listed], *, again: Sequence[str] = ()) -> None:
+        """Puts items on the list of `run`, pending. again: those among them that had come to an end.
+
+        Their rows are taken out, and with them the stretches that they were cut into; see `output_is_stale`.
+        """
         if not items:
             return
         with self._transaction():
-            self._db.executemany(
-                "INSERT OR IGNORE INTO items (key, stage, name, status) VALUES (?, ?, ?, 'pending')",
-                ((key, stage, printable(name)) for key, name in items),
-            )
+            if again:
+                self._take_back(stage, again)
+            self._list(stage, run, items)
 
-    def reopen(self, stage: str, keys: Sequence[str]) -> None:
-        """Makes items pending again and takes their rows out; see `output_is_stale`."""
-        if not keys:
-            return
-        with self._transaction():
+    def _take_back(self, stage: str, keys: Sequence[str]) -> None:
+        marks = [(stage, key) for key in keys]
+        for which in ("key", "parent"):
             self._db.executemany(
-                "UPDATE items SET status='pending', error_type=NULL, error_message=NULL, seq=NULL, row=NULL "
+                f"DELETE FROM rows WHERE seq IN (SELECT seq FROM items WHERE stage=? AND {which}=?)", marks
+            )
+        self._db.executemany("DELETE FROM items WHERE stage=? AND parent=?", marks)
+        self._db.execute("INSERT OR REPLACE INTO meta VALUES (?, '1')", (f"stale:{stage}",))
+
+    def _list(self, stage: str, run: int, items: Sequence[Listed]) -> None:
+        self._db.executemany(
+            "INSERT INTO items (key, stage, name, status, parent, run, ordinal, entry) "
+            "VALUES (?, ?, ?, 'pending', ?, ?, ?, ?) ON CONFLICT (key, stage) DO UPDATE SET "
+            "status='pending', error_type=NULL, error_message=NULL, seq=NULL, parent=excluded.parent, "
+            "run=excluded.run, ordinal=excluded.ordinal, entry=excluded.entry",
+            ((i.key, stage, printable(i.name), i.parent, run, i.ordinal, i.entry) for i in items),
+        )
+
+    def pending(self, stage: str, run: int) -> Iterator[Pending]:
+        """What is on the list of `run`, in its order; may be read while items are finished."""
+        after = -1
+        while True:
+            with self._typed():
+                page = self._db.execute(
+                    "SELECT ordinal, key, entry, parent FROM items WHERE run=? AND ordinal>? AND status='pending' AND "
+                    "stage=? AND ordinal IS NOT NULL ORDER BY ordinal LIMIT ?",
+                    (run, after, stage, PAGE_ROWS),
+                ).fetchall()
+            if not page:
+                return
+            yield from (Pending(*found) for _, *found in page)
+            after = page[-1][0]
+
+    def split(
+        self, stage: str, run: int, key: str, stretches: str, mark: Fingerprint, parts: Sequence[Listed]
+    ) -> None:
+        """Notes that an item was cut into `parts`, which are put on the list. stretches: kept as they are."""
+        with self._transaction():
+            self._db.execute(
+                "UPDATE items SET status='split', entry=?, fingerprint=?, finished_at=?, attempts=attempts+1 "
                 "WHERE key=? AND stage=?",
-                ((key, stage) for key in keys),
+                (stretches, mark.to_text(), time.time(), key, stage),
             )
-            self._db.execute("INSERT OR REPLACE INTO meta VALUES (?, '1')", (f"stale:{stage}",))
+            self._list(stage, run, parts)
 
-    def start(self, stage: str, items: Sequence[tuple[str, Fingerprint]]) -> None:
-        """Marks items as running, counts the attempt, keeps the fingerprint of the file about to be read."""
-        if not items:
-            return
-        now = time.time()
-        with self._transaction():
-            self._db.executemany(
-                "UPDATE items SET status='running', attempts=attempts+1, fingerprint=?, started_at=? "
-                "WHERE key=? AND stage=? AND status IN ('pending', 'running')",
-                ((mark.to_text(), now, key, stage) for key, mark in items),
-            )
-
-    def finish(self, stage: str, ended: Sequence[Finished]) -> None:
-        """Records ends with their rows, in this order of output."""
+    def finish(self, stage: str, ended: Sequence[Finished]) -> list[Row]:
+        """Records ends with their rows; gives the rows with their places in the output."""
         if not ended:
-            return
+            return []
         now = time.time()
+        rows = []
         with self._transaction():
-            last = self._db.execute("SELECT max(seq) FROM items WHERE stage=?", (stage,)).fetchone()[0] or 0
-            for seq, end in enumerate(ended, last + 1):
+            for end in ended:
+                seq = self._db.execute(
+                    "INSERT INTO rows (stage, row) VALUES (?, ?)", (stage, end.row)
+                ).lastrowid
+                assert seq is not None
+                mark = end.fingerprint.to_text() if end.fingerprint is not None else None
                 values = (end.status, end.error_type, printable(end.error_message), end.revision, now)
                 changed = self._db.execute(
                     "UPDATE items SET status=?, error_type=?, error_message=?, revision=?, finished_at=?, "
-                    "seconds=?, seq=?, row=? WHERE key=? AND stage=?",
-                    (*values, end.seconds, seq, end.row, end.key, stage),
+                    "seconds=?, seq=?, fingerprint=coalesce(?, fingerprint), attempts=attempts+1, entry=NULL "
+                    "WHERE key=? AND stage=?",
+                    (*values, end.seconds, seq, mark, end.key, stage),
                 ).rowcount
                 if changed != 1:
                     raise LedgerError(f"item {end.key} of stage {stage!r} was finished but never added")
+                rows.append(Row(seq, end.row))
+        return rows
 
-    def recover(self, stage: str) -> int:
-        """How many items a killed run left running; they are pending again."""
-        with self._transaction():
-            return self._db.execute(
-                "UPDATE items SET status='pending' WHERE stage=? AND status='running'", (stage,)
-            ).rowcount
+    def take_over(self, other: Path, stage: str) -> int:
+        """Adds the items and rows of another ledger of the same version; gives how many were here already.
+
+        Raises:
+            LedgerError: it cannot be read.
+        """
+        columns = (
+            "key, stage, name, status, attempts, error_type, error_message, fingerprint, revision, finished_at, "
+            "seconds, parent, entry"
+        )
+        with self._typed():
+            self._db.execute("ATTACH ? AS other", (str(other),))
+        try:
+            with self._transaction():
+                run = "SELECT * FROM other.items i WHERE stage=?1 AND NOT EXISTS"
+                same = "(SELECT 1 FROM main.items m WHERE m.key=i.key AND m.stage=i.stage)"
+                base = self._db.execute("SELECT coalesce(max(seq), 0) FROM main.rows").fetchone()[0]
+                total = self._db.execute(
+                    "SELECT count(*) FROM other.items WHERE stage=?", (stage,)
+                ).fetchone()[0]
+                self._db.execute(
+                    f"INSERT INTO main.rows (seq, stage, row) SELECT seq + ?2, stage, row FROM other.rows "
+                    f"WHERE seq IN (SELECT seq FROM ({run} {same})) ORDER BY seq",
+                    (stage, base),
+                )
+                added = self._db.execute(
+                    f"INSERT INTO main.items ({columns}, seq) SELECT {columns}, seq + ?2 FROM ({run} {same})",
+                    (stage, base),
+                ).rowcount
+                self._db.execute(
+                    "INSERT OR IGNORE INTO main.roots (id, path) SELECT id, path FROM other.roots"
+                )
+        finally:
+            with self._typed():
+                self._db.execute("DETACH other")
+        return int(total - added)
 
     # --- views ---------------------------------------------------------------------------------------------
 
-    def rows(self, stage: str) -> Iterator[str]:
-        """The finished output rows in output order, one line of JSON each."""
-        with self._typed():
-            for (row,) in self._db.execute(
-                "SELECT row FROM items WHERE stage=? AND seq IS NOT NULL ORDER BY seq", (stage,)
-            ):
-                yield row
+    def rows(self, stage: str, after: int = 0) -> Iterator[Row]:
+        """The finished output rows behind place `after`, in output order."""
+        while True:
+            with self._typed():
+                page = self._db.execute(
+                    "SELECT seq, row FROM rows WHERE stage=? AND seq>? ORDER BY seq LIMIT ?",
+                    (stage, after, PAGE_ROWS),
+                ).fetchall()
+            if not page:
+                return
+            yield from (Row(seq, row) for seq, row in page)
+            after = page[-1][0]
 
     def counts(self, stage: str) -> dict[str, int]:
         """Number of items by status."""
@@ -293,15 +402,17 @@ class Ledger:
                 if flush:
                     self._flushed = time.monotonic()
             except BaseException:
-                if self._db.in_transaction:
-                    self._db.execute("ROLLBACK")
+                with suppress(sqlite3.Error):  # a full disk has often rolled it back already
+                    if self._db.in_transaction:
+                        self._db.execute("ROLLBACK")
                 raise
 
     @contextmanager
     def _typed(self) -> Iterator[None]:
-        """SQLite's errors as ours."""
+        """One thread at a time, and SQLite's errors as ours."""
         try:
-            yield
+            with self._lock:
+                yield
         except sqlite3.DatabaseError as error:
             raise _as_ours(self.path, error) from error
 

@@ -28,7 +28,7 @@ class Output(Protocol):
     """
 
     def recover(self, rows: Rows, *, stale: bool, say: Callable[[str], None]) -> None:
-        """Called once at the start: brings the view in step with the ledger.
+        """Called at the start, and once more where items are done again: brings the view in step.
 
         stale: rows that the view may hold were taken out of the ledger since (items are done again), so it
         must be made anew. say: is told, in one line each, what was mended; silent where nothing was.
@@ -40,7 +40,10 @@ class Output(Protocol):
         ...
 
     def finish(self, rows: Rows) -> None:
-        """Called when a run has come to its end: whatever was kept back is written, parts are merged."""
+        """Called at the end of a run, also an interrupted one: what was kept back is written, parts are merged.
+
+        More runs may follow.
+        """
         ...
 
     def close(self) -> None:

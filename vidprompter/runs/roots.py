@@ -16,6 +16,8 @@ class Roots:
         self._ledger = ledger if remember else None
         self._say = say
         self._numbers = ledger.roots() if ledger is not None else {}
+        self._last: str | None = None  # the folder asked for last, and who holds it
+        self._held: str | None = None
 
     def name(self, path: str, root: str) -> tuple[int, str]:
         """The name of `path`, which was found under `root`; both absolute and without "..".
@@ -28,11 +30,18 @@ class Roots:
             if root not in self._numbers:
                 self._register(root)
             found = root
-        relative = os.path.relpath(path, found).replace(os.sep, "/")
-        return self._numbers[found], relative
+        inside = found if found.endswith(os.sep) else found + os.sep
+        relative = path[len(inside) :] if path.startswith(inside) else os.path.relpath(path, found)
+        return self._numbers[found], relative.replace(os.sep, "/")
 
     def _holder(self, path: str) -> str | None:
         folder = os.path.dirname(path)  # noqa: PTH120 - once per item
+        if folder == self._last:  # most files stand beside the one before
+            return self._held
+        self._last, self._held = folder, self._search(folder)
+        return self._held
+
+    def _search(self, folder: str) -> str | None:
         while folder not in self._numbers:
             parent = os.path.dirname(folder)  # noqa: PTH120
             if parent == folder:
@@ -57,3 +66,4 @@ class Roots:
         else:
             number = 1 + max(self._numbers.values(), default=0)
         self._numbers[root] = number
+        self._last = None

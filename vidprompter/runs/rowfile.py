@@ -1,16 +1,20 @@
-"""A JSON-lines output: whole lines by single appends, brought back in step with the ledger on start."""
+"""A JSON-lines output: whole lines by single appends, brought back in step with the ledger on start.
+
+The `Output` (vidprompter/runs/output.py) that a run has unless told otherwise.
+"""
 
 from __future__ import annotations
 
 import errno
 import os
 import shutil
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import chain, count
 from pathlib import Path
 
 from vidprompter.errors import OutputError
+from vidprompter.runs.output import Row, Rows
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +42,27 @@ class RowFile:
         """
         self.path = path
         self._file = self._open()
+
+    def recover(self, rows: Rows, *, stale: bool, say: Callable[[str], None]) -> None:
+        """See `Output`. A file that somebody edited is put aside and written anew."""
+        if stale:
+            self.rewrite(row.text for row in rows.after(0))
+            return
+        repair = self.repair(lambda: (row.text for row in rows.after(0)))
+        where = repr(str(self.path))
+        if repair.torn:
+            say(f"dropped a half-written last line of {where}")
+        if repair.backup is not None:
+            say(f"{where} held other lines; kept as {repair.backup.name!r} and written anew from the ledger")
+        elif repair.added:
+            say(f"put {repair.added} rows back into {where} from the ledger")
+
+    def add(self, rows: Sequence[Row]) -> None:
+        """See `Output`."""
+        self.append(row.text for row in rows)
+
+    def finish(self, rows: Rows) -> None:
+        """Nothing: every row is there already."""
 
     def append(self, rows: Iterable[str]) -> None:
         """Adds rows, each with one write of the whole line, so that readers never see half of one.

@@ -1,46 +1,27 @@
-"""One run over one output: lock, ledger and rows, opened together and kept in step."""
+"""One run over one output: lock, ledger and view, opened together and kept in step."""
 
 from __future__ import annotations
 
-from collections import Counter
+import shutil
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from contextlib import suppress
 from itertools import islice
 from pathlib import Path
-from typing import Any, Literal, NamedTuple
+from typing import Any
 
-from vidprompter.errors import InputError
-from vidprompter.runs.fingerprint import MISSING, Fingerprint, unchanged
-from vidprompter.runs.keys import ItemName, item_key
-from vidprompter.runs.ledger import Finished, ItemState, Ledger
+from vidprompter.errors import InputError, OutputError, VidPrompterError
+from vidprompter.runs.fingerprint import Fingerprint
+from vidprompter.runs.judge import Admitted, Candidate, Judge, Rules, Verdict
+from vidprompter.runs.ledger import Finished, Ledger, Listed, Pending
 from vidprompter.runs.lock import RunLock
+from vidprompter.runs.output import Output, Row
 from vidprompter.runs.roots import Roots
 from vidprompter.runs.rowfile import RowFile
 
-Verdict = Literal["new", "changed", "retry", "done", "failed"]
+__all__ = ["Admitted", "Candidate", "Rules", "Run", "Verdict", "ledger_path", "peek"]
 CHUNK_ITEMS = 1000
-
-
-@dataclass(frozen=True, slots=True)
-class Candidate:
-    """An item as found: its file, the folder it was found under (both absolute), and the rest of its name."""
-
-    path: str
-    root: str
-    name: ItemName
-
-
-class Admitted(NamedTuple):
-    """What the ledger says of a candidate.
-
-    relative: its path from its root. unknown: seen for the first time. error_type: of a failure before.
-    """
-
-    key: str
-    relative: str
-    verdict: Verdict
-    unknown: bool
-    error_type: str | None
+LIVE: frozenset[Verdict] = frozenset(("new", "changed", "retry"))
+"""Verdicts on items that are to be worked on."""
 
 
 def ledger_path(output: Path) -> Path:
@@ -48,26 +29,53 @@ def ledger_path(output: Path) -> Path:
     return output.with_name(output.name + ".ledger.sqlite")
 
 
-class Run:
-    """A resumable run that writes one JSON-lines output. Use as a context manager."""
+class StageRows:
+    """The finished rows of one stage, for its view."""
 
-    def __init__(self, output: Path, *, stage: str, fresh: bool = False, say: Callable[[str], None]) -> None:
+    def __init__(self, ledger: Ledger, stage: str) -> None:
+        self._ledger = ledger
+        self._stage = stage
+
+    def after(self, seq: int) -> Iterator[Row]:
+        """See `vidprompter.runs.output.Rows`."""
+        return self._ledger.rows(self._stage, seq)
+
+
+class Run:
+    """A resumable run of one stage, with one output. Use as a context manager.
+
+    `begin` it, `admit` all that is wanted, `settle`, work on `pending`, `finish` each, `complete` at the end.
+    """
+
+    def __init__(
+        self,
+        output: Path,
+        *,
+        stage: str,
+        fresh: bool = False,
+        say: Callable[[str], None],
+        view: Callable[[Path], Output] = RowFile,
+    ) -> None:
         """Takes the lock, opens or creates the ledger, repairs the output from it.
 
         fresh: forget an earlier run and its output. say: is told, in one line each, what was repaired.
+        view: makes the output from its real path; JSON lines unless told otherwise.
 
         Raises:
             InputError: the output exists without a ledger, so that its rows could not be vouched for.
-            LedgerError, OutputError: see `Ledger`, `RunLock`, `RowFile`.
+            LedgerError, OutputError: see `Ledger`, `RunLock`, `Output`.
         """
         self.output = checked_output(output)
         self.stage = stage
         self._say = say
+        self._number = 0
+        self._ordinal = 0
+        self._judge: Judge | None = None
         self._lock = RunLock(self.output.with_name(self.output.name + ".ledger.lock"))
         try:
             place = ledger_path(self.output)
             if fresh:
-                _forget(self.output, place)
+                forget(self.output)
             elif not place.exists() and self.output.exists() and self.output.stat().st_size:
                 raise InputError(
                     f"{str(output)!r} exists, but its ledger {place.name!r} does not: it cannot be resumed; "
@@ -78,8 +86,13 @@ class Run:
             self._lock.release()
             raise
         try:
-            self._rows = RowFile(self.output)
-            self._recover()
+            self._rows = StageRows(self.ledger, stage)
+            self._view = view(self.output)
+            try:
+                self._refresh()
+            except BaseException:
+                self._view.close()
+                raise
         except BaseException:
             self.ledger.close()
             self._lock.release()
@@ -88,78 +101,100 @@ class Run:
     def __enter__(self) -> Run:
         return self
 
-    def __exit__(self, *_: object) -> None:
+    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
+        if self._judge is not None:
+            self._judge.close()
         try:
-            self._rows.close()
+            # One clear line: what went wrong first is the news, not that closing fails of the same.
+            with suppress(*([VidPrompterError] if kind else [])):
+                self._view.close()
         finally:
             self.ledger.close()
             self._lock.release()
 
-    def admit(self, candidates: Iterable[Candidate], *, retry_failed: bool) -> Iterator[Admitted]:
-        """What to do with every candidate, in order; new, changed and retried ones wait in the ledger.
+    def begin(self, settings: dict[str, Any], rules: Rules | None = None) -> int:
+        """The number of this run in the ledger. rules: how `admit` judges."""
+        self._number = self.ledger.begin_run(self.stage, settings)
+        roots = Roots(self.ledger, self._say)
+        self._judge = Judge(self.ledger, roots, self.stage, rules or Rules())
+        return self._number
 
-        A done or failed item is one whose file has not changed since; the rows of changed and retried ones
-        are taken out of the output when the last candidate was seen.
+    def admit(self, candidates: Iterable[Candidate]) -> Iterator[Admitted]:
+        """What to do with every candidate, in order; new, changed and retried ones are put on the list.
+
+        A done or failed item is one whose file has not changed since.
         """
-        judge = _Judge(self.ledger, Roots(self.ledger, self._say), self.stage, retry_failed)
-        stream = iter(candidates)
-        while chunk := [judge(candidate) for candidate in islice(stream, CHUNK_ITEMS)]:
-            self.ledger.add(self.stage, [(item.key, item.relative) for item in chunk if item.unknown])
-            self.ledger.reopen(
-                self.stage, [item.key for item in chunk if item.verdict in ("changed", "retry")]
-            )
-            yield from chunk
-        self._refresh()
+        for chunk, found in _judged(candidates, self._asked()):
+            listed = [
+                self._listed(c, item) for c, item in zip(chunk, found, strict=True) if item.verdict in LIVE
+            ]
+            again = [item.key for item in found if item.verdict in ("changed", "retry")]
+            self.ledger.put(self.stage, self._number, listed, again=again)
+            yield from found
 
-    def start(self, items: Sequence[tuple[str, Fingerprint]]) -> None:
-        """Marks items as being worked on."""
-        self.ledger.start(self.stage, items)
+    def settle(self) -> None:
+        """Called when all was admitted: takes the rows of what is done again out of the output."""
+        if self.ledger.output_is_stale(self.stage):
+            self._refresh()
+
+    def pending(self) -> Iterator[Pending]:
+        """What is to do, in the order admitted; streams."""
+        return self.ledger.pending(self.stage, self._number)
+
+    def split(
+        self, key: str, stretches: str, mark: Fingerprint, candidates: Sequence[Candidate]
+    ) -> list[Admitted]:
+        """Notes that an item was cut; what to do with its stretches, which `pending` does not hand out."""
+        found = self._asked()(candidates)
+        listed = [
+            self._listed(c, item, handed_over=True)
+            for c, item in zip(candidates, found, strict=True)
+            if item.verdict in LIVE
+        ]
+        self.ledger.split(self.stage, self._number, key, stretches, mark, listed)
+        return found
 
     def finish(self, ended: Sequence[Finished]) -> None:
         """Records ends: in the ledger, then in the output; the next start repairs a crash between the two."""
-        self.ledger.finish(self.stage, ended)
-        self._rows.append(end.row for end in ended)
+        self._view.add(self.ledger.finish(self.stage, ended))
 
-    def begin(self, settings: dict[str, Any]) -> int:
-        """The number of this run in the ledger."""
-        return self.ledger.begin_run(self.stage, settings)
+    def complete(self) -> None:
+        """Writes what the output kept back; called at the end, also after an interruption."""
+        self._view.finish(self._rows)
 
-    def end(self, number: int, outcome: str, summary: dict[str, Any]) -> None:
+    def end(self, outcome: str, summary: dict[str, Any]) -> None:
         """Notes how the run ended."""
-        self.ledger.end_run(number, outcome, summary)
+        self.ledger.end_run(self._number, outcome, summary)
 
-    def _recover(self) -> None:
-        self.ledger.recover(self.stage)
-        if self.ledger.output_is_stale(self.stage):
-            self._refresh()
-        repair = self._rows.repair(lambda: self.ledger.rows(self.stage))
-        where = repr(str(self.output))
-        if repair.torn:
-            self._say(f"dropped a half-written last line of {where}")
-        if repair.backup is not None:
-            self._say(
-                f"{where} held other lines; kept as {repair.backup.name!r} and written anew from the ledger"
-            )
-        elif repair.added:
-            self._say(f"put {repair.added} rows back into {where} from the ledger")
+    def _asked(self) -> Judge:
+        assert self._judge is not None, "begin comes first"
+        return self._judge
+
+    def _listed(self, candidate: Candidate, item: Admitted, *, handed_over: bool = False) -> Listed:
+        self._ordinal += 1
+        entry = candidate.payload.to_json() if candidate.payload is not None else ""
+        ordinal = None if handed_over else self._ordinal
+        return Listed(item.key, item.relative, ordinal, entry, candidate.parent)
 
     def _refresh(self) -> None:
-        if self.ledger.output_is_stale(self.stage):
-            self._rows.rewrite(self.ledger.rows(self.stage))
+        stale = self.ledger.output_is_stale(self.stage)
+        self._view.recover(self._rows, stale=stale, say=self._say)
+        if stale:
             self.ledger.output_is_fresh(self.stage)
 
 
 def peek(
-    output: Path, candidates: Iterable[Candidate], *, stage: str, retry_failed: bool
+    output: Path, candidates: Iterable[Candidate], *, stage: str, rules: Rules, forget: bool = False
 ) -> Iterator[Admitted]:
-    """What `Run.admit` would say, with nothing written and no lock taken."""
+    """What `Run.admit` would say, with nothing written and no lock taken. forget: as if there were no ledger."""
     place = ledger_path(checked_output(output))
-    ledger = Ledger(place, read_only=True) if place.exists() else None
+    ledger = Ledger(place, read_only=True) if place.exists() and not forget else None
+    judge = Judge(ledger, Roots(ledger, lambda _: None, remember=False), stage, rules)
     try:
-        judge = _Judge(ledger, Roots(ledger, lambda _: None, remember=False), stage, retry_failed)
-        for candidate in candidates:
-            yield judge(candidate)
+        for _, found in _judged(candidates, judge):
+            yield from found
     finally:
+        judge.close()
         if ledger is not None:
             ledger.close()
 
@@ -178,46 +213,27 @@ def checked_output(output: Path) -> Path:
     return real
 
 
-class _Judge:
-    """Names candidates and compares them with the ledger."""
-
-    def __init__(self, ledger: Ledger | None, roots: Roots, stage: str, retry_failed: bool) -> None:
-        self._ledger = ledger
-        self._roots = roots
-        self._stage = stage
-        self._retry_failed = retry_failed
-        self._seen: Counter[str] = Counter()
-
-    def __call__(self, candidate: Candidate) -> Admitted:
-        number, relative = self._roots.name(candidate.path, candidate.root)
-        name = replace(candidate.name, root=number, path=relative)
-        base = item_key(name)
-        key = item_key(name, self._seen[base]) if self._seen[base] else base
-        self._seen[base] += 1
-        state = self._ledger.state(self._stage, key) if self._ledger is not None else None
-        verdict = _verdict(state, candidate.path, self._retry_failed)
-        return Admitted(
-            key, relative, verdict, state is None, state.error_type if state is not None else None
-        )
+def _judged(
+    candidates: Iterable[Candidate], judge: Judge
+) -> Iterator[tuple[list[Candidate], list[Admitted]]]:
+    stream = iter(candidates)
+    while chunk := list(islice(stream, CHUNK_ITEMS)):
+        yield chunk, judge(chunk)
 
 
-def _verdict(state: ItemState | None, path: str, retry_failed: bool) -> Verdict:
-    if state is None or state.status in ("pending", "running"):
-        return "new"
-    before = state.fingerprint or MISSING
-    if not unchanged(path, before):
-        # A done item whose file is gone keeps its row: the folder may just not be mounted.
-        return "done" if state.status == "done" and _gone(path) else "changed"
-    if state.status == "done":
-        return "done"
-    return "retry" if retry_failed else "failed"
+def forget(output: Path) -> None:
+    """Removes an output with its parts and its ledger.
 
-
-def _gone(path: str) -> bool:
-    return not Path(path).exists()
-
-
-def _forget(output: Path, ledger: Path) -> None:
-    # The log goes before its database: a log beside a new database of the same name would be read into it.
-    for path in (output, Path(f"{ledger}-wal"), Path(f"{ledger}-shm"), ledger):
-        path.unlink(missing_ok=True)
+    Raises:
+        OutputError: it cannot be removed.
+    """
+    ledger = ledger_path(output)
+    try:
+        shutil.rmtree(f"{output}.parts", ignore_errors=True)
+        # The log goes before its database: a log beside a new database of the same name would be read into it.
+        for path in (output, Path(f"{ledger}-wal"), Path(f"{ledger}-shm"), ledger):
+            path.unlink(missing_ok=True)
+    except OSError as error:
+        raise OutputError(
+            f"{str(output)!r} cannot be removed ({error.strerror}); give another --out"
+        ) from error

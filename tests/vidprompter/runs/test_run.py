@@ -6,15 +6,17 @@ import json
 import sqlite3
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from vidprompter.errors import InputError, LedgerError
-from vidprompter.runs.fingerprint import fingerprint
+from vidprompter.runs.fingerprint import fingerprint, unchanged
 from vidprompter.runs.keys import ItemName
-from vidprompter.runs.ledger import Finished, Ledger
-from vidprompter.runs.run import Candidate, Run, Verdict, ledger_path, peek
+from vidprompter.runs.ledger import Finished, Ledger, Listed
+from vidprompter.runs.run import Admitted, Candidate, Rules, Run, Verdict, ledger_path, peek
 
 
 def quiet(_: str) -> None:
@@ -33,22 +35,27 @@ def make(folder: Path, *names: str) -> list[Path]:
     return paths
 
 
+def judge(run: Run, items: list[Candidate], **rules: Any) -> list[Admitted]:
+    run.begin({}, Rules(**rules))
+    found = list(run.admit(items))
+    run.settle()
+    return found
+
+
 def work(run: Run, items: list[Candidate], *, fail: str = "", retry_failed: bool = False) -> list[Verdict]:
     """Does what is to do; those with `fail` in their path fail."""
-    verdicts: list[Verdict] = []
-    todo = []
-    for candidate, item in zip(items, list(run.admit(items, retry_failed=retry_failed)), strict=True):
-        verdicts.append(item.verdict)
-        if item.verdict not in ("done", "failed"):
-            todo.append((candidate.path, item.key))
-    run.start([(key, fingerprint(path)) for path, key in todo])
-    for path, key in todo:
+    found = judge(run, items, retry_failed=retry_failed)
+    paths = {item.key: candidate.path for candidate, item in zip(items, found, strict=True)}
+    for key, *_ in run.pending():
+        path = paths[key]
         broken = bool(fail) and fail in path
         content = Path(path).read_text() if Path(path).exists() else None
         row = json.dumps({"path": path, "content": content, "ok": not broken})
         error = "Broken" if broken else None
-        run.finish([Finished(key, "failed" if broken else "done", row, 0.1, error_type=error)])
-    return verdicts
+        status: Any = "failed" if broken else "done"
+        run.finish([Finished(key, status, row, 0.1, error_type=error, fingerprint=fingerprint(path))])
+    run.complete()
+    return [item.verdict for item in found]
 
 
 def rows_of(output: Path) -> list[dict[str, object]]:
@@ -61,7 +68,7 @@ def test_a_second_run_does_nothing_again(tmp_path: Path) -> None:
     with Run(output, stage="s", say=quiet) as run:
         assert work(run, items) == ["new", "new"]
     before = output.read_bytes()
-    assert [item.verdict for item in peek(output, items, stage="s", retry_failed=False)] == ["done", "done"]
+    assert [item.verdict for item in peek(output, items, stage="s", rules=Rules())] == ["done", "done"]
     with Run(output, stage="s", say=quiet) as run:
         assert work(run, items) == ["done", "done"]
     assert output.read_bytes() == before
@@ -181,8 +188,8 @@ def test_a_crash_before_the_rewrite_is_repaired_without_a_backup(tmp_path: Path)
     paths = make(tmp_path / "c", "a", "b")
     with Run(output, stage="s", say=quiet) as run:
         work(run, candidates(*paths))
-        key = next(iter(run.admit(candidates(paths[0]), retry_failed=False))).key
-        run.ledger.reopen("s", [key])  # and the process dies here
+        (item,) = judge(run, candidates(paths[0]))
+        run.ledger.put("s", 1, [Listed(item.key, "a", 1, "")], again=[item.key])  # and the process dies here
         assert len(rows_of(output)) == 2
     with Run(output, stage="s", say=quiet) as run:
         assert [row["content"] for row in rows_of(output)] == ["b"]
@@ -260,3 +267,103 @@ def test_nothing_is_finished_that_was_never_added(tmp_path: Path) -> None:
         ledger.finish("s", [Finished("k", "done", "{}", 0.0)])
     assert list(ledger.rows("s")) == []
     ledger.close()
+
+
+def test_a_file_cut_into_stretches_is_expanded_from_the_ledger(tmp_path: Path) -> None:
+    output = tmp_path / "o.jsonl"
+    (path,) = make(tmp_path / "c", "film")
+    whole = Candidate(str(path), str(path.parent), ItemName(0, "", settings='{"every":2.0}'))
+
+    def parts(key: str) -> list[Candidate]:
+        names = [ItemName(0, "", start=float(s), end=float(s + 2)) for s in (0, 2, 4)]
+        return [replace(whole, name=name, parent=key) for name in names]
+
+    with Run(output, stage="s", say=quiet) as run:
+        (item,) = judge(run, [whole])
+        assert item.verdict == "new"
+        assert [key for key, *_ in run.pending()] == [item.key]
+        found = run.split(item.key, "[0,2,4]", fingerprint(str(path)), parts(item.key))
+        assert [part.verdict for part in found] == ["new"] * 3
+        assert list(run.pending()) == []  # they were handed over
+        run.finish([Finished(found[0].key, "done", "{}", 0.1, fingerprint=fingerprint(str(path)))])
+    with Run(output, stage="s", say=quiet) as run:  # killed there
+        (item,) = judge(run, [whole])
+        assert (item.verdict, item.stretches) == ("split", "[0,2,4]")
+        assert [part.verdict for part in run.admit(parts(item.key))] == ["done", "new", "new"]
+        assert len(list(run.pending())) == 2
+    path.write_text("another film")
+    with Run(output, stage="s", say=quiet) as run:
+        (item,) = judge(run, [whole])
+        assert item.verdict == "changed"
+        assert rows_of(output) == []
+        assert run.ledger.counts("s") == {"pending": 1}
+
+
+def test_shards_share_the_work(tmp_path: Path) -> None:
+    items = candidates(*make(tmp_path / "c", *(f"f{number}" for number in range(20))))
+    mine: list[str] = []
+    for number in range(3):
+        with Run(tmp_path / f"o{number}.jsonl", stage="s", say=quiet) as run:
+            found = judge(run, items, shard=(number, 3))
+            assert {item.verdict for item in found} == {"new", "elsewhere"}
+            mine += [item.relative for item in found if item.verdict == "new"]
+    assert sorted(mine) == sorted(f"f{number}" for number in range(20))
+
+
+def test_a_whole_digest_sees_what_samples_miss(tmp_path: Path) -> None:
+    path = tmp_path / "big"
+    path.write_bytes(bytes(1 << 20))
+    sampled, whole = fingerprint(str(path)), fingerprint(str(path), whole=True)
+    data = bytearray(1 << 20)
+    data[5000] = 1  # between two samples
+    path.write_bytes(data)
+    assert unchanged(str(path), sampled)
+    assert not unchanged(str(path), whole)
+    path.write_bytes(bytes(1 << 20))
+    assert unchanged(str(path), whole, whole=True)
+
+
+def test_a_ledger_of_version_1_is_taken_over(tmp_path: Path) -> None:
+    output = tmp_path / "o.jsonl"
+    items = candidates(*make(tmp_path / "c", "a", "b"))
+    with Run(output, stage="s", say=quiet) as run:
+        work(run, items, fail="/b")
+    before = rows_of(output)
+    _downgrade(ledger_path(output))
+    with Run(output, stage="s", say=quiet) as run:
+        assert work(run, items) == ["done", "failed"]
+        assert work(run, items, retry_failed=True) == ["done", "retry"]
+    assert rows_of(output) == [before[0], {**before[1], "ok": True}]
+
+
+VERSION_1 = """
+CREATE TABLE meta (name TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
+CREATE TABLE roots (id INTEGER PRIMARY KEY, path TEXT NOT NULL UNIQUE);
+CREATE TABLE runs (id INTEGER PRIMARY KEY, stage TEXT NOT NULL, started_at REAL NOT NULL, ended_at REAL,
+    outcome TEXT, settings TEXT NOT NULL, summary TEXT);
+CREATE TABLE items (key TEXT NOT NULL, stage TEXT NOT NULL, name TEXT NOT NULL,
+    status TEXT NOT NULL CHECK (status IN ('pending', 'running', 'done', 'failed')),
+    attempts INTEGER NOT NULL DEFAULT 0, error_type TEXT, error_message TEXT, fingerprint TEXT, revision TEXT,
+    started_at REAL, finished_at REAL, seconds REAL, seq INTEGER, row TEXT, PRIMARY KEY (key, stage)
+) WITHOUT ROWID;
+CREATE UNIQUE INDEX items_in_output_order ON items (stage, seq) WHERE seq IS NOT NULL;
+CREATE INDEX items_by_status ON items (stage, status);
+"""
+
+
+def _downgrade(place: Path) -> None:
+    """The same content in the tables of version 1."""
+    old = sqlite3.connect(place)
+    copy = sqlite3.connect(f"{place}.1")
+    copy.executescript(VERSION_1 + "PRAGMA user_version=1;")
+    for table in ("meta", "roots", "runs"):
+        for values in old.execute(f"SELECT * FROM {table}"):
+            copy.execute(f"INSERT INTO {table} VALUES ({','.join('?' * len(values))})", values)
+    columns = "key, stage, name, status, attempts, error_type, fingerprint, finished_at, seconds, seq"
+    query = f"SELECT {columns.replace('stage', 'items.stage').replace('seq', 'items.seq')}, row FROM items JOIN rows USING (seq)"
+    for values in old.execute(query):
+        copy.execute(f"INSERT INTO items ({columns}, row) VALUES ({','.join('?' * 11)})", values)
+    copy.commit()
+    copy.close()
+    old.close()
+    Path(f"{place}.1").replace(place)

@@ -1,0 +1,139 @@
+"""Which items are new, done, changed or failed: candidates against the ledger, a chunk at a time."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Literal, NamedTuple, Protocol
+
+from vidprompter.errors import OutputError
+from vidprompter.runs.fingerprint import MISSING, unchanged
+from vidprompter.runs.keys import ItemName, item_key, shard_of
+from vidprompter.runs.ledger import ItemState, Ledger
+from vidprompter.runs.roots import Roots
+
+Verdict = Literal["new", "changed", "retry", "done", "failed", "split", "elsewhere", "left out"]
+
+
+class Payload(Protocol):
+    """What is needed to work on an item; the ledger keeps it until the item is finished."""
+
+    def to_json(self) -> str:
+        """It as one line of ASCII."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Candidate:
+    """An item as found: its file, the folder it was found under (both absolute), and the rest of its name.
+
+    listed: it may be named twice, and is then two items. parent: key of the item that it is a stretch of.
+    held_by: the archive that it lies in, whose changes are its changes. leave_out: it needs no work, unless
+    the ledger knows better.
+    """
+
+    path: str
+    root: str
+    name: ItemName
+    payload: Payload | None = None
+    listed: bool = True
+    parent: str | None = None
+    held_by: str | None = None
+    leave_out: bool = False
+
+
+class Admitted(NamedTuple):
+    """What the ledger says of a candidate.
+
+    relative: its path from its root. error_type: of a failure before. stretches: of a split item.
+    """
+
+    key: str
+    relative: str
+    verdict: Verdict
+    error_type: str | None = None
+    stretches: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Rules:
+    """How candidates are judged.
+
+    whole: trust digests of whole files alone. shard: (number from 0, count); others belong elsewhere.
+    """
+
+    retry_failed: bool = False
+    whole: bool = False
+    shard: tuple[int, int] | None = None
+
+
+class Judge:
+    """Names candidates and compares them with the ledger; one for a whole list, since it counts repeats."""
+
+    def __init__(self, ledger: Ledger | None, roots: Roots, stage: str, rules: Rules) -> None:
+        self._ledger = ledger
+        self._roots = roots
+        self._stage = stage
+        self._rules = rules
+        # On disk, if it has to be: a list of millions of lines must not fill the memory.
+        self._seen = sqlite3.connect("", isolation_level=None, check_same_thread=False)
+        self._seen.execute("PRAGMA synchronous=OFF")
+        self._seen.execute("PRAGMA journal_mode=OFF")
+        self._seen.execute("CREATE TABLE seen (key TEXT PRIMARY KEY, times INTEGER NOT NULL) WITHOUT ROWID")
+
+    def __call__(self, candidates: Sequence[Candidate]) -> list[Admitted]:
+        """The verdict on each, in order."""
+        named = [self._name(candidate) for candidate in candidates]
+        mine = [key for key, _, is_mine in named if is_mine]
+        states = self._ledger.states(self._stage, mine) if self._ledger is not None and mine else {}
+        return [
+            self._admit(candidate, key, relative, states.get(key))
+            if is_mine
+            else Admitted(key, relative, "elsewhere")
+            for candidate, (key, relative, is_mine) in zip(candidates, named, strict=True)
+        ]
+
+    def close(self) -> None:
+        """Forgets what was seen."""
+        self._seen.close()
+
+    def _name(self, candidate: Candidate) -> tuple[str, str, bool]:
+        number, relative = self._roots.name(candidate.path, candidate.root)
+        name = replace(candidate.name, root=number, path=relative)
+        key = item_key(name)
+        if candidate.listed and (times := self._times(key)):
+            key = item_key(name, times)
+        shard = self._rules.shard
+        # The stretches of a file stay together.
+        is_mine = shard is None or candidate.parent is not None or shard_of(name, shard[1]) == shard[0]
+        return key, relative, is_mine
+
+    def _times(self, key: str) -> int:
+        """How often this key came before."""
+        query = "INSERT INTO seen VALUES (?, 0) ON CONFLICT (key) DO UPDATE SET times=times+1 RETURNING times"
+        try:
+            return int(self._seen.execute(query, (key,)).fetchone()[0])
+        except sqlite3.Error as error:
+            raise OutputError(
+                f"the folder for temporary files cannot be written ({error}); make room or set TMPDIR"
+            ) from error
+
+    def _admit(self, candidate: Candidate, key: str, relative: str, state: ItemState | None) -> Admitted:
+        verdict = self._verdict(state, candidate.held_by or candidate.path)
+        if verdict == "new" and candidate.leave_out:
+            return Admitted(key, relative, "left out")
+        if state is None:
+            return Admitted(key, relative, verdict)
+        return Admitted(key, relative, verdict, state.error_type, state.entry)
+
+    def _verdict(self, state: ItemState | None, path: str) -> Verdict:
+        if state is None or state.status == "pending":
+            return "new"
+        if not unchanged(path, state.fingerprint or MISSING, whole=self._rules.whole):
+            # A done item whose file is gone keeps its row: the folder may just not be mounted.
+            return state.status if state.status != "failed" and not Path(path).exists() else "changed"
+        if state.status == "failed":
+            return "retry" if self._rules.retry_failed else "failed"
+        return state.status
