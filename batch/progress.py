@@ -59,6 +59,12 @@ class Progress:
             self._spoke = time.monotonic()
             click.echo(self._line(), err=True)
 
+    def grow(self, count: int) -> None:
+        """There are `count` more than was known; may be called from another thread."""
+        self._total += count
+        if self._bar is not None and self._task is not None:
+            self._bar.update(self._task, total=self._total)
+
     def say(self, line: str) -> None:
         """Shows a line for the user."""
         if self._bar is not None:
@@ -70,13 +76,14 @@ class Progress:
         rate = self._per_minute()
         rest = 60 * (self._total - self._done) / rate
         failed = f", {self._failed} failed" if self._failed else ""
-        return f"{self._done}/{self._total} {self._noun}{failed}, {rate:.1f} a minute, {_span(rest)} to go"
+        return f"{self._done}/{self._total} {self._noun}{failed}, {rate:.1f} a minute, {span(rest)} to go"
 
     def _per_minute(self) -> float:
         return 60 * self._done / max(1e-9, time.monotonic() - self._began)
 
 
-def _span(seconds: float) -> str:
+def span(seconds: float) -> str:
+    """`seconds` as hours:minutes:seconds."""
     minutes, seconds = divmod(round(seconds), 60)
     hours, minutes = divmod(minutes, 60)
     return f"{hours}:{minutes:02}:{seconds:02}"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import time
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
@@ -9,38 +10,52 @@ from typing import Protocol
 
 from batch.caption.interrupt import StopRequest
 from batch.caption.jobs import CaptionSettings, ClipJob, request_of
-from batch.caption.prefetch import Measure, Measured, Prefetcher
+from batch.caption.measure import Measure, Read, reader
+from batch.caption.prefetch import Measured, Prefetcher
 from batch.caption.rows import CaptionRow, done_row, failed_row
-from vidprompter.engines.protocol import PromptWriter, identity_of
-from vidprompter.errors import GenerationError, ModelError, RunError, VidPrompterError
+from batch.caption.vanished import check_folder
+from batch.caption.writing import Result, Writing
+from vidprompter.engines.protocol import PromptWriter, SharesCores, identity_of
+from vidprompter.errors import ModelError, RunError, VidPrompterError
+from vidprompter.runs.fingerprint import Fingerprint
 from vidprompter.tasks import Prompt
 
-BATCH_PATIENCE_SECONDS = 15.0
+BATCH_PATIENCE_SECONDS = 30.0
 
 
 @dataclass(frozen=True)
 class FlowOptions:
-    """How the machine is used; nothing here changes a prompt."""
+    """How the machine is used; nothing here changes a prompt. whole: take fingerprints of whole files."""
 
     workers: int
     batch_size: int
     decode_timeout_seconds: float
+    whole: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class End:
+    """The end of a job. mark: of its file before it was read; None where nobody could take it."""
+
+    job: ClipJob
+    row: CaptionRow
+    mark: Fingerprint | None
 
 
 class Sink(Protocol):
     """Where the ends of jobs go."""
 
-    def started(self, job: ClipJob) -> None:
-        """A job is about to be read; called from another thread than `ended`."""
+    def cut(self, job: ClipJob, read: Read) -> list[ClipJob]:
+        """A file was cut into stretches; those that are to be done. Called from another thread than `ended`."""
         ...
 
-    def ended(self, ends: Sequence[tuple[ClipJob, CaptionRow]]) -> None:
+    def ended(self, ends: Sequence[End]) -> None:
         """Jobs came to their end, in this order."""
         ...
 
 
 def caption_clips(
-    jobs: Sequence[ClipJob],
+    jobs: Iterable[ClipJob],
     *,
     settings: CaptionSettings,
     options: FlowOptions,
@@ -51,90 +66,86 @@ def caption_clips(
 ) -> bool:
     """True when every job came to its end, False when somebody asked to stop.
 
-    Decoding and measuring start at once in worker processes and go on while the writer is loaded and while it
-    writes. A clip's error costs its row; an error of the model or of the output ends the run.
+    jobs: taken as they are needed, in another thread. Decoding and measuring start at once in worker processes
+    and go on while the writer is loaded and while it writes. A clip's error costs its row; an error of the
+    model or of the output ends the run.
 
     Raises:
         ModelError, RunError: see above.
         KeyboardInterrupt: Ctrl-C before the first batch, or for the second time.
     """
-    _fail_hopeless(jobs, settings, sink)
-    hopeful = [job for job in jobs if job.entry.problem is None]
-    if not hopeful:
-        return True
-    ahead = max(2 * options.workers, options.batch_size + options.workers)
     prefetcher = Prefetcher(
-        _announced(hopeful, sink),
-        measure,
+        jobs,
+        reader(measure, whole=options.whole),
+        expand=sink.cut,
         workers=options.workers,
         timeout_seconds=options.decode_timeout_seconds,
-        ahead=ahead,
+        ahead=options.batch_size + 2 * options.workers,
     )
     with prefetcher:
-        writer = load(say)
-        if (writer.model, writer.revision) != (settings.writer.model, settings.writer.revision):
-            raise ModelError(f"{identity_of(writer)} was loaded where {settings.writer} was asked for")
+        writing = _load(prefetcher, settings, load, say) if prefetcher.wait_for_work() else None
         with StopRequest(say) as stop:
             while not prefetcher.is_exhausted() and not stop.asked:
                 taken = prefetcher.take(
                     options.batch_size, patience_seconds=BATCH_PATIENCE_SECONDS, stopping=stop.is_asked
                 )
                 if not stop.asked:
-                    _write(taken, writer, settings, sink)
+                    _record_broken(taken, settings, sink)
+                    _write(taken, writing, settings, sink)
             return not stop.asked
 
 
-def _announced(jobs: Iterable[ClipJob], sink: Sink) -> Iterable[ClipJob]:
-    for job in jobs:
-        sink.started(job)
-        yield job
+def _load(
+    prefetcher: Prefetcher,
+    settings: CaptionSettings,
+    load: Callable[[Callable[[str], None]], PromptWriter],
+    say: Callable[[str], None],
+) -> Writing:
+    writer = load(say)
+    if (writer.model, writer.revision) != (settings.writer.model, settings.writer.revision):
+        raise ModelError(f"{identity_of(writer)} was loaded where {settings.writer} was asked for")
+    if isinstance(writer, SharesCores):
+        cores = usable_cores()
+        writer.spare_cores = lambda: max(1, cores - prefetcher.busy)
+    return Writing(writer, say)
 
 
-def _fail_hopeless(jobs: Sequence[ClipJob], settings: CaptionSettings, sink: Sink) -> None:
-    ends = [
-        (job, failed_row(job, job.entry.problem, settings, 0.0))
-        for job in jobs
-        if job.entry.problem is not None
-    ]
-    for job, _ in ends:
-        sink.started(job)
+def usable_cores() -> int:
+    """How many cores this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def _record_broken(taken: Sequence[Measured], settings: CaptionSettings, sink: Sink) -> None:
+    ends = []
+    for one in taken:
+        if one.error is None:
+            continue
+        if isinstance(one.error, ModelError | RunError):
+            raise one.error  # missing weights are no fault of the clip
+        check_folder(one.job.entry, one.error)
+        ends.append(End(one.job, failed_row(one.job, one.error, settings, one.seconds), one.mark))
     if ends:
         sink.ended(ends)
 
 
-def _write(taken: Sequence[Measured], writer: PromptWriter, settings: CaptionSettings, sink: Sink) -> None:
-    """Records what could not be measured, then writes prompts for the rest and records them."""
-    broken = [outcome for outcome in taken if outcome.error is not None]
-    for outcome in broken:
-        if isinstance(outcome.error, ModelError | RunError):
-            raise outcome.error  # missing weights are no fault of the clip
-    if broken:
-        sink.ended(
-            [
-                (o.item, failed_row(o.item, o.error, settings, o.seconds))
-                for o in broken
-                if o.error is not None
-            ]
-        )
-    measured = [(outcome, outcome.unwrap()) for outcome in taken if outcome.error is None]
+def _write(taken: Sequence[Measured], writing: Writing | None, settings: CaptionSettings, sink: Sink) -> None:
+    measured = [(one, one.sheet) for one in taken if one.sheet is not None]
     if not measured:
         return
+    assert writing is not None, "a clip was measured that no one sent"
     began = time.perf_counter()
-    results = writer.generate_batch([request_of(o.item, sheet, settings) for o, sheet in measured])
+    results = writing.write([request_of(one.job, sheet, settings) for one, sheet in measured])
     share = (time.perf_counter() - began) / len(measured)
-    if len(results) != len(measured):
-        raise GenerationError(f"{writer.model} gave {len(results)} results for {len(measured)} requests")
     sink.ended(
         [
-            (outcome.item, _row(outcome.item, result, settings, outcome.seconds + share))
-            for (outcome, _), result in zip(measured, results, strict=True)
+            End(one.job, _row(one.job, result, settings, one.seconds + share), one.mark)
+            for (one, _), result in zip(measured, results, strict=True)
         ]
     )
 
 
-def _row(
-    job: ClipJob, result: Prompt | VidPrompterError, settings: CaptionSettings, seconds: float
-) -> CaptionRow:
+def _row(job: ClipJob, result: Result, settings: CaptionSettings, seconds: float) -> CaptionRow:
     if isinstance(result, Prompt):
         return done_row(job, result, settings, seconds)
+    assert isinstance(result, VidPrompterError)
     return failed_row(job, result, settings, seconds)

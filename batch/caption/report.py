@@ -4,35 +4,63 @@ from __future__ import annotations
 
 from collections import Counter
 from dataclasses import dataclass, field
+from threading import Lock
 from typing import Any
 
 from batch.caption.rows import CaptionRow
+from vidprompter.runs.judge import Admitted
+
+DONE_EARLIER = "done by an earlier run"
+HAS_SIDECAR = "has a text file beside it"
 
 
 @dataclass
 class Tally:
     """Counts of clips; `given` = done + failed + skipped + left, always.
 
-    done: written by this run. skipped: done by an earlier run. failed: by error type, of this run and kept
-    from earlier ones (`failed_earlier`). left: not reached.
+    done: written by this run. skipped: by reason, such as done by an earlier run. failed: by error type, of
+    this run and kept from earlier ones (`failed_earlier`). left: not reached.
     """
 
     given: int = 0
     done: int = 0
-    skipped: int = 0
+    skipped: Counter[str] = field(default_factory=Counter)
     failed: Counter[str] = field(default_factory=Counter)
     failed_earlier: int = 0
     changed: int = 0
     retried: int = 0
     flags: Counter[str] = field(default_factory=Counter)
+    _lock: Lock = field(default_factory=Lock, repr=False)  # files are cut in another thread
+
+    def grow(self, count: int) -> None:
+        """There are `count` clips more than was known."""
+        with self._lock:
+            self.given += count
+
+    def admit(self, item: Admitted) -> bool:
+        """Whether a clip is to be done; the others are counted. `given` is the caller's to count."""
+        with self._lock:
+            if item.verdict == "done":
+                self.skipped[DONE_EARLIER] += 1
+            elif item.verdict == "left out":
+                self.skipped[HAS_SIDECAR] += 1
+            elif item.verdict == "failed":
+                self.failed[item.error_type or "unknown"] += 1
+                self.failed_earlier += 1
+            else:
+                self.changed += item.verdict == "changed"
+                self.retried += item.verdict == "retry"
+                return True
+            return False
 
     def count(self, row: CaptionRow) -> None:
         """Adds a row of this run."""
-        if row["error"] is not None:
-            self.failed[row["error"]["type"]] += 1
-        else:
-            self.done += 1
-            self.flags.update(row["flags"])
+        with self._lock:
+            if row["error"] is not None:
+                self.failed[row["error"]["type"]] += 1
+            else:
+                self.done += 1
+                self.flags.update(row["flags"])
 
     @property
     def failed_total(self) -> int:
@@ -40,30 +68,35 @@ class Tally:
         return sum(self.failed.values())
 
     @property
+    def skipped_total(self) -> int:
+        """Clips that there was no need to do."""
+        return sum(self.skipped.values())
+
+    @property
     def left(self) -> int:
         """Clips that were not reached."""
-        return self.given - self.done - self.skipped - self.failed_total
+        return self.given - self.done - self.skipped_total - self.failed_total
 
     def to_json(self) -> dict[str, Any]:
         """The summary with its documented field names."""
         return {
-            "given": self.given,
+            "in": self.given,
             "done": self.done,
-            "skipped": self.skipped,
+            "skipped": self.skipped_total,
             "failed": self.failed_total,
             "left": self.left,
             "failed_earlier": self.failed_earlier,
             "changed": self.changed,
             "retried": self.retried,
-            "errors": dict(self.failed.most_common()),
+            "failed_by_reason": dict(self.failed.most_common()),
+            "skipped_by_reason": dict(self.skipped.most_common()),
             "flags": dict(self.flags.most_common()),
         }
 
     def lines(self) -> list[str]:
         """The summary for people, one figure a line."""
         rows = [("clips", self.given, ""), ("done", self.done, _redone(self.changed, self.retried))]
-        if self.skipped:
-            rows.append(("skipped", self.skipped, "done by an earlier run"))
+        rows += [("skipped", count, why) for why, count in self.skipped.most_common()]
         kept = (
             f"{self.failed_earlier} of them earlier; --retry-failed tries again"
             if self.failed_earlier

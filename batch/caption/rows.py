@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import asdict
 from typing import Any, Literal, TypedDict
 
 from batch.caption.jobs import CaptionSettings, ClipJob
@@ -95,7 +94,7 @@ def _row(job: ClipJob, settings: CaptionSettings, seconds: float) -> CaptionRow:
         "model": writer.model,
         "revision": writer.revision,
         "engine": writer.engine,
-        "settings": asdict(settings.sampling),
+        "settings": settings.sampling_fields,
         "seed": settings.seed,
         "seconds": round(seconds, 3),
     }

@@ -3,39 +3,48 @@
 from __future__ import annotations
 
 import json
-import os
-from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Sequence
+import time
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass, field
-from itertools import tee
+from itertools import islice
 from pathlib import Path
 
 from batch.caption.flow import FlowOptions, Sink, caption_clips
-from batch.caption.jobs import CaptionSettings, ClipJob, candidate_of
-from batch.caption.measure import measure_job
-from batch.caption.prefetch import Measure
+from batch.caption.jobs import CaptionSettings, ClipJob, candidate_of, stretches_of
+from batch.caption.measure import Measure, measure_job
 from batch.caption.report import Tally
-from batch.caption.rows import CaptionRow, row_json
+from batch.caption.rows import CaptionRow
 from batch.caption.sinks import LedgerSink, StreamSink
+from batch.caption.summary import write_summary
 from batch.cli import EXIT_FAILED, EXIT_INTERRUPTED
 from batch.inputs.entry import ClipEntry
 from batch.progress import Progress
 from batch.writers import WriterSource
-from vidprompter.runs.run import Run, Verdict, peek
+from vidprompter.errors import VidPrompterError
+from vidprompter.runs.output import Output
+from vidprompter.runs.rowfile import RowFile
+from vidprompter.runs.run import Rules, Run
 
 STAGE = "caption"
 FAILURES_SHOWN = 20
+CHUNK_CLIPS = 1000
 
 
 @dataclass(frozen=True)
 class CaptionOptions:
-    """out: None for stdout. as_json: rows (or the summary) as JSON on stdout."""
+    """out: None for stdout. as_json: rows (or the summary) as JSON on stdout. rules: what is done again.
+
+    view: makes the output. needs_none: says of a clip that it has what the output would be.
+    """
 
     out: Path | None
     flow: FlowOptions
-    retry_failed: bool = False
     fresh: bool = False
     as_json: bool = False
+    rules: Rules = field(default_factory=Rules)
+    view: Callable[[Path], Output] = RowFile
+    needs_none: Callable[[ClipEntry], bool] | None = None
 
 
 @dataclass(frozen=True)
@@ -44,12 +53,6 @@ class Talk:
 
     answer: Callable[[str], None]
     say: Callable[[str], None]
-
-
-def default_workers() -> int:
-    """Worker processes for decoding: one core is left to the writer, and more than eight help nobody."""
-    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    return max(1, min(8, cores - 1))
 
 
 @dataclass
@@ -76,80 +79,83 @@ class CaptionRun:
             return EXIT_INTERRUPTED
         return EXIT_FAILED if self.tally.failed_total else 0
 
-    def dry(self, entries: Iterable[ClipEntry]) -> int:
-        """0; shows what `execute` would do with each clip and writes nothing."""
-        counts: Counter[str] = Counter()
-        for entry, verdict in self._foreseen(entries):
-            todo = {"done": "skip", "failed": "failed earlier"}.get(verdict, "write")
-            counts[todo] += 1
-            if self.options.as_json:
-                row = {"path": entry.path, "task": ClipJob(entry).task.value, "would": todo}
-                self.talk.answer(row_json(row))
-            else:
-                self.talk.answer(f"{todo}  {shown(entry.path)}")
-        self.talk.say(
-            "dry run: " + (", ".join(f"{number} {what}" for what, number in counts.items()) or "nothing")
-        )
-        return 0
-
-    def _foreseen(self, entries: Iterable[ClipEntry]) -> Iterator[tuple[ClipEntry, Verdict]]:
-        out = self.options.out
-        if out is None or self.options.fresh:
-            yield from ((entry, "new") for entry in entries)
-            return
-        first, second = tee(entries)
-        candidates = (candidate_of(entry, self.settings) for entry in second)
-        judged = peek(out, candidates, stage=STAGE, retry_failed=self.options.retry_failed)
-        yield from ((entry, item.verdict) for entry, item in zip(first, judged, strict=True))
-
     def _stream(self, entries: Iterable[ClipEntry]) -> bool:
-        jobs = [ClipJob(entry) for entry in entries]
+        jobs = [ClipJob(entry, split=self.settings.split) for entry in entries]
         self.tally.given = len(jobs)
         with Progress(len(jobs), "clips", answers_between=True) as progress:
-            sink = StreamSink(
-                self.talk.answer, self.tally, self._teller(progress), as_json=self.options.as_json
-            )
+            tell = self._teller(progress)
+            sink = StreamSink(self.talk.answer, self.tally, tell, progress.grow, as_json=self.options.as_json)
             finished = self._flow(jobs, sink, progress)
-        if self.tally.failed_total or len(jobs) > 1:
+        if self.tally.failed_total or self.tally.given > 1:
             self.talk.say(f"{self.tally.done} done, {self.tally.failed_total} failed")
         return finished
 
     def _keep(self, entries: Iterable[ClipEntry], out: Path) -> bool:
-        with Run(out, stage=STAGE, fresh=self.options.fresh, say=self.talk.say) as run:
-            number = run.begin(self.settings.key_part())
+        options = self.options
+        with Run(out, stage=STAGE, fresh=options.fresh, say=self.talk.say, view=options.view) as run:
+            run.begin(self.settings.key_part(), options.rules)
+            began = time.time()
             outcome = "failed"
             try:
-                jobs = list(self._admitted(entries, run))
-                with Progress(len(jobs), "clips") as progress:
-                    sink = LedgerSink(run, self.tally, self._teller(progress))
-                    finished = self._flow(jobs, sink, progress)
+                finished = self._work(entries, run)
                 outcome = "finished" if finished else "interrupted"
-            finally:
-                run.end(number, outcome, self.tally.to_json())
-        if self.options.as_json:
+            except BaseException:
+                # What went wrong is the news. A full disk will not take these either, and nothing depends on them.
+                with suppress(VidPrompterError):
+                    self._close(run, outcome, began)
+                raise
+            self._close(run, outcome, began)
+        if options.as_json:
             self.talk.answer(json.dumps({"out": str(out), **self.tally.to_json()}))
         else:
             self.talk.answer("\n".join([shown(str(out)), *self.tally.lines()]))
         return finished
 
-    def _admitted(self, entries: Iterable[ClipEntry], run: Run) -> Iterator[ClipJob]:
-        """The clips that are still to do; the others are counted."""
-        first, second = tee(entries)
-        candidates = (candidate_of(entry, self.settings) for entry in second)
-        judged = run.admit(candidates, retry_failed=self.options.retry_failed)
-        for entry, item in zip(first, judged, strict=True):
-            self.tally.given += 1
-            if item.verdict == "done":
-                self.tally.skipped += 1
-            elif item.verdict == "failed":
-                self.tally.failed[item.error_type or "unknown"] += 1
-                self.tally.failed_earlier += 1
-            else:
-                self.tally.changed += item.verdict == "changed"
-                self.tally.retried += item.verdict == "retry"
-                yield ClipJob(entry, item.key)
+    def _work(self, entries: Iterable[ClipEntry], run: Run) -> bool:
+        try:
+            self._admit(entries, run)
+        except KeyboardInterrupt:
+            return False
+        run.settle()
+        with Progress(self.tally.left, "clips") as progress:
+            sink = LedgerSink(run, self.settings, self.tally, self._teller(progress), progress.grow)
+            finished = self._flow(self._pending(run), sink, progress)
+        run.complete()
+        return finished
 
-    def _flow(self, jobs: Sequence[ClipJob], sink: Sink, progress: Progress) -> bool:
+    def _close(self, run: Run, outcome: str, began: float) -> None:
+        run.end(outcome, self.tally.to_json())
+        write_summary(run.output, self.tally, self.settings, outcome, began)
+
+    def _admit(self, entries: Iterable[ClipEntry], run: Run) -> None:
+        """Puts on the list what is to do, and counts the rest; a chunk at a time, so that memory stays flat."""
+        stream = iter(entries)
+        while chunk := list(islice(stream, CHUNK_CLIPS)):
+            candidates = [
+                candidate_of(entry, self.settings, leave_out=self._needs_none(entry)) for entry in chunk
+            ]
+            stretches: list[tuple[ClipEntry, str]] = []
+            for entry, item in zip(chunk, run.admit(candidates), strict=True):
+                if item.verdict == "split":
+                    parts = stretches_of(entry, json.loads(item.stretches or "[]"))
+                    stretches += [(part, item.key) for part in parts]
+                elif item.verdict != "elsewhere":
+                    self.tally.grow(1)
+                    self.tally.admit(item)
+            self.tally.grow(len(stretches))
+            cut = (candidate_of(part, self.settings, parent=key) for part, key in stretches)
+            for item in run.admit(cut):
+                self.tally.admit(item)
+
+    def _needs_none(self, entry: ClipEntry) -> bool:
+        return self.options.needs_none is not None and self.options.needs_none(entry)
+
+    def _pending(self, run: Run) -> Iterator[ClipJob]:
+        for key, entry, parent in run.pending():
+            split = self.settings.split if parent is None else None
+            yield ClipJob(ClipEntry.from_json(entry), key, split)
+
+    def _flow(self, jobs: Iterable[ClipJob], sink: Sink, progress: Progress) -> bool:
         try:
             return caption_clips(
                 jobs,

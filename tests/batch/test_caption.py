@@ -94,8 +94,8 @@ def test_a_folder_with_a_bad_clip(here: Path) -> None:
 def test_resume_changed_and_retry(here: Path) -> None:
     first = vidprompter(here, "caption", "clips", "--out", "o.jsonl", "--json")
     assert json.loads(first.stdout) == {
-        "out": "o.jsonl", "given": 4, "done": 3, "skipped": 0, "failed": 1, "left": 0, "failed_earlier": 0,
-        "changed": 0, "retried": 0, "errors": {"NotAVideoFile": 1}, "flags": {},
+        "out": "o.jsonl", "in": 4, "done": 3, "skipped": 0, "failed": 1, "left": 0, "failed_earlier": 0,
+        "changed": 0, "retried": 0, "failed_by_reason": {"NotAVideoFile": 1}, "skipped_by_reason": {}, "flags": {},
     }  # fmt: skip
     before = (here / "o.jsonl").read_bytes()
     again = vidprompter(here, "caption", "clips", "--out", "o.jsonl", "--json")
@@ -170,12 +170,14 @@ def test_names_with_quotes_emoji_and_raw_bytes(here: Path) -> None:
 def test_dry_run_writes_nothing(here: Path) -> None:
     done = vidprompter(here, "caption", "clips", "--out", "o.jsonl", "--dry-run")
     assert done.returncode == 0
-    assert done.stdout.splitlines()[0] == "write  clips/bad.mp4"
+    assert done.stdout.splitlines()[0].split() == ["write", "5", "B", "clips/bad.mp4"]
+    assert "4 write" in done.stderr
+    assert "estimate: 4 clips in 0:00:" in done.stderr
     assert sorted(path.name for path in here.iterdir()) == ["clips"]
     vidprompter(here, "caption", "clips", "--out", "o.jsonl", "--limit", "2")
     done = vidprompter(here, "caption", "clips", "--out", "o.jsonl", "--dry-run", "--json")
     assert [json.loads(line)["would"] for line in done.stdout.splitlines()] == [
-        "failed earlier", "skip", "write", "write",
+        "skip (failed)", "skip (done)", "write", "write",
     ]  # fmt: skip
 
 
