@@ -30,10 +30,11 @@ def writing(path: Path) -> Iterator[None]:
         raise cannot_write(path, error) from error
 
 
-def write_whole(path: Path, write: Callable[[BinaryIO], None]) -> None:
+def write_whole(path: Path, write: Callable[[BinaryIO], None], *, flush: bool = True) -> None:
     """Makes `path` hold what `write` writes: a temporary file beside it, flushed to the disk, then renamed.
 
     Readers see the old file or the new one. On any error the old file stays and the temporary one goes.
+    flush: wait until the disk has it, so that a power cut leaves no empty file.
 
     Raises:
         OutputError: the disk is full, or the place cannot be written.
@@ -42,10 +43,12 @@ def write_whole(path: Path, write: Callable[[BinaryIO], None]) -> None:
     try:
         with temporary.open("wb") as file:
             write(file)
-            file.flush()
-            os.fsync(file.fileno())
+            if flush:
+                file.flush()
+                os.fsync(file.fileno())
         temporary.replace(path)
-        sync_folder(path.parent)
+        if flush:
+            sync_folder(path.parent)
     except BaseException as error:
         with suppress(OSError):
             temporary.unlink()
