@@ -21,6 +21,7 @@ _MAX_SIDE = 320
 # Frames looked at together. A cut is judged by three frames before and after it, so some are seen twice.
 _CHUNK_FRAMES = 240
 _OVERLAP_FRAMES = 16
+_TICK = 1e-3  # seconds are rounded to this
 
 
 @dataclass(frozen=True)
@@ -70,12 +71,12 @@ def find_segments(
     if stream.end <= stream.start:
         return [(round(stream.start, 3), round(stream.end, 3))]
     if split.per_shot:
-        edges = list(_shot_starts(stream.frames(_FPS, _MAX_SIDE)))
-    elif split.every is not None:
-        edges = _window_starts(stream.start, stream.end, split.every)
-    else:
-        edges = []
-    return _between(edges, stream.start, stream.end)
+        from vidprompter.sheet.shots import MIN_SHOT_SECONDS
+
+        starts = list(_shot_starts(stream.frames(_FPS, _MAX_SIDE)))  # only then is `stream.end` sure
+        return _between(starts, stream.start, stream.end, least=MIN_SHOT_SECONDS)
+    windows = [] if split.every is None else _window_starts(stream.start, stream.end, split.every)
+    return _between(windows, stream.start, stream.end)
 
 
 def _window_starts(start: float, end: float, every: float) -> list[float]:
@@ -86,15 +87,15 @@ def _window_starts(start: float, end: float, every: float) -> list[float]:
     return [start + number * every for number in range(1, count + (rest >= every / 2))]
 
 
-def _between(edges: Iterable[float], start: float, end: float) -> list[tuple[float, float]]:
-    """The parts between the edges; one that is too short to be a shot joins the one before it, or after it."""
-    from vidprompter.sheet.shots import MIN_SHOT_SECONDS
-
-    least = MIN_SHOT_SECONDS - 1e-3  # rounding
+def _between(
+    starts: Iterable[float], start: float, end: float, *, least: float = 0.0
+) -> list[tuple[float, float]]:
+    """The parts that begin at `starts`; one shorter than `least` joins the one before it, the first the next."""
+    least = max(least, _TICK) - _TICK / 2  # rounding
     kept = [round(start, 3)]
     last = round(end, 3)
-    for edge in edges:
-        moment = round(edge, 3)
+    for one in starts:
+        moment = round(one, 3)
         if moment - kept[-1] >= least and last - moment >= least:
             kept.append(moment)
     return list(zip(kept, [*kept[1:], last], strict=True))

@@ -9,11 +9,12 @@ from typing import TYPE_CHECKING, overload
 
 from vidprompter.errors import InputError
 from vidprompter.video.clip import VideoInfo
+from vidprompter.video.decord_reader import DecordReader, suits_decord
 from vidprompter.video.files import identify, show
 from vidprompter.video.image_reader import ImageReader
 from vidprompter.video.probe import probe_video, scan_packets
 from vidprompter.video.pyav_reader import PyavReader
-from vidprompter.video.reader import FrameReader, Moment
+from vidprompter.video.reader import CannotRead, FrameReader, Moment
 from vidprompter.video.sampling import fit_within
 
 if TYPE_CHECKING:
@@ -52,10 +53,12 @@ class FrameStream:
             last = first + self.info.duration
             if probe.damaged and not probe.is_scanned:  # the container still claims what was lost
                 last = min(last, scan_packets(self.path, self.info.fps).end)
-            self._reader: FrameReader = PyavReader(self.path, probe, threads=1)
+            self._readers: list[FrameReader] = [PyavReader(self.path, probe, threads=1)]
+            if suits_decord(probe):  # as `VideoSource` would, so that both see the same pictures
+                self._readers.insert(0, DecordReader(self.path, probe, threads=1))
         else:
             image = ImageReader(self.path)
-            self.info, self._reader = image.info(), image
+            self.info, self._readers = image.info(), [image]
             last = self.info.duration
         if start is not None and start >= last and start > 0:
             raise InputError(
@@ -76,9 +79,18 @@ class FrameStream:
         """
         size = fit_within(self.info.width, self.info.height, max_side)
         moments = _Moments(self.start, self.end, fps)
-        for picture in self._reader.read(moments, [size]):
-            yield picture.time, picture.images[0]
-        stopped = self._reader.ended_at
+        shown = -math.inf
+        stopped: float | None = None
+        for reader in self._readers:
+            try:
+                for picture in reader.read(moments, [size]):
+                    if picture.time > shown:
+                        shown = picture.time
+                        yield shown, picture.images[0]
+            except CannotRead:
+                continue  # the next goes on where this one gave up
+            stopped = reader.ended_at
+            break
         if stopped is not None and self.end - stopped > max(_SHORTFALL_SECONDS, 0.02 * self.info.duration):
             self.end = max(stopped, self.start)
 
