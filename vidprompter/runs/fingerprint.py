@@ -51,6 +51,15 @@ def fingerprint(path: str, *, whole: bool = False) -> Fingerprint:
     return Fingerprint(found.st_size, found.st_mtime_ns, found.st_ctime_ns, blocks)
 
 
+def looks_unchanged(path: str, before: str) -> bool:
+    """Whether size and times are still those of `before` (a `to_text`); the quick part of `unchanged`."""
+    try:
+        found = os.stat(path)  # noqa: PTH116
+    except (OSError, ValueError):
+        return False
+    return before.startswith(f"{found.st_size}:{found.st_mtime_ns}:{found.st_ctime_ns}:")
+
+
 def unchanged(path: str, before: Fingerprint, *, whole: bool = False) -> bool:
     """Whether `path` still holds what `before` was taken of.
 

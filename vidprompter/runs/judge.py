@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal, NamedTuple, Protocol
 
 from vidprompter.errors import OutputError
-from vidprompter.runs.fingerprint import MISSING, unchanged
+from vidprompter.runs.fingerprint import MISSING, Fingerprint, looks_unchanged, unchanged
 from vidprompter.runs.keys import ItemName, item_key, shard_of
 from vidprompter.runs.ledger import ItemState, Ledger
 from vidprompter.runs.roots import Roots
@@ -25,8 +25,7 @@ class Payload(Protocol):
         ...
 
 
-@dataclass(frozen=True, slots=True)
-class Candidate:
+class Candidate(NamedTuple):
     """An item as found: its file, the folder it was found under (both absolute), and the rest of its name.
 
     listed: it may be named twice, and is then two items. parent: key of the item that it is a stretch of.
@@ -81,11 +80,11 @@ class Judge:
         self._seen = sqlite3.connect("", isolation_level=None, check_same_thread=False)
         self._seen.execute("PRAGMA synchronous=OFF")
         self._seen.execute("PRAGMA journal_mode=OFF")
-        self._seen.execute("CREATE TABLE seen (key TEXT PRIMARY KEY, times INTEGER NOT NULL) WITHOUT ROWID")
+        self._seen.execute("CREATE TABLE seen (key BLOB PRIMARY KEY, times INTEGER NOT NULL) WITHOUT ROWID")
 
     def __call__(self, candidates: Sequence[Candidate]) -> list[Admitted]:
-        """The verdict on each, in order."""
-        named = [self._name(candidate) for candidate in candidates]
+        """The verdict on each, in order. candidates: at most 10 000."""
+        named = self._named(candidates)
         mine = [key for key, _, is_mine in named if is_mine]
         states = self._ledger.states(self._stage, mine) if self._ledger is not None and mine else {}
         return [
@@ -99,26 +98,41 @@ class Judge:
         """Forgets what was seen."""
         self._seen.close()
 
-    def _name(self, candidate: Candidate) -> tuple[str, str, bool]:
-        number, relative = self._roots.name(candidate.path, candidate.root)
-        name = replace(candidate.name, root=number, path=relative)
-        key = item_key(name)
-        if candidate.listed and (times := self._times(key)):
-            key = item_key(name, times)
+    def _named(self, candidates: Sequence[Candidate]) -> list[tuple[str, str, bool]]:
+        """Key, path from the root, and whether it is of this shard, for each."""
+        names = []
+        for candidate in candidates:
+            number, relative = self._roots.name(candidate.path, candidate.root)
+            names.append(ItemName(number, relative, *candidate.name[2:]))
+        keys = [item_key(name) for name in names]
+        repeats = self._repeats([key for key, one in zip(keys, candidates, strict=True) if one.listed])
+        named = []
+        for key, name, candidate in zip(keys, names, candidates, strict=True):
+            times = next(repeats) if candidate.listed else 0
+            named.append((item_key(name, times) if times else key, name.path, self._is_mine(name, candidate)))
+        return named
+
+    def _is_mine(self, name: ItemName, candidate: Candidate) -> bool:
         shard = self._rules.shard
         # The stretches of a file stay together.
-        is_mine = shard is None or candidate.parent is not None or shard_of(name, shard[1]) == shard[0]
-        return key, relative, is_mine
+        return shard is None or candidate.parent is not None or shard_of(name, shard[1]) == shard[0]
 
-    def _times(self, key: str) -> int:
-        """How often this key came before."""
-        query = "INSERT INTO seen VALUES (?, 0) ON CONFLICT (key) DO UPDATE SET times=times+1 RETURNING times"
+    def _repeats(self, keys: Sequence[str]) -> Iterator[int]:
+        """How often each key came before."""
+        short = [bytes.fromhex(key) for key in keys]
         try:
-            return int(self._seen.execute(query, (key,)).fetchone()[0])
+            query = f"SELECT key, times FROM seen WHERE key IN ({','.join('?' * len(short))})"
+            times = dict(self._seen.execute(query, short).fetchall())
+            before = []
+            for key in short:
+                before.append(times.get(key, 0))
+                times[key] = before[-1] + 1
+            self._seen.executemany("INSERT OR REPLACE INTO seen VALUES (?, ?)", sorted(times.items()))
         except sqlite3.Error as error:
             raise OutputError(
                 f"the folder for temporary files cannot be written ({error}); make room or set TMPDIR"
             ) from error
+        return iter(before)
 
     def _admit(self, candidate: Candidate, key: str, relative: str, state: ItemState | None) -> Admitted:
         verdict = self._verdict(state, candidate.held_by or candidate.path)
@@ -131,9 +145,15 @@ class Judge:
     def _verdict(self, state: ItemState | None, path: str) -> Verdict:
         if state is None or state.status == "pending":
             return "new"
-        if not unchanged(path, state.fingerprint or MISSING, whole=self._rules.whole):
+        if not self._unchanged(path, state.mark):
             # A done item whose file is gone keeps its row: the folder may just not be mounted.
             return state.status if state.status != "failed" and not Path(path).exists() else "changed"
         if state.status == "failed":
             return "retry" if self._rules.retry_failed else "failed"
         return state.status
+
+    def _unchanged(self, path: str, mark: str | None) -> bool:
+        whole = self._rules.whole
+        if mark and not whole and looks_unchanged(path, mark):
+            return True
+        return unchanged(path, Fingerprint.from_text(mark) if mark else MISSING, whole=whole)

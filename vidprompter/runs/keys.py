@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
-from dataclasses import dataclass
+import math
+from collections.abc import Callable, Mapping
 from hashlib import blake2b
-from typing import Any
+from typing import Any, NamedTuple
 
 
-@dataclass(frozen=True, slots=True)
-class ItemName:
+class ItemName(NamedTuple):
     """One item: which stretch of which file, asked how.
 
     root: number of the folder in the ledger's table of roots; path: relative to it, with forward slashes.
@@ -30,6 +29,7 @@ class ItemName:
 
 # ASCII JSON: file names that are not valid UTF-8 arrive as lone surrogates, which only escapes can carry.
 _encode = json.JSONEncoder(sort_keys=True, separators=(",", ":"), ensure_ascii=True, allow_nan=False).encode
+_text: Callable[[str], str] = json.encoder.encode_basestring_ascii
 
 
 def settings_text(settings: Mapping[str, Any]) -> str:
@@ -42,16 +42,12 @@ def item_key(name: ItemName, occurrence: int = 0) -> str:
 
     occurrence: 0 for the first item of this name, 1 for the second: a clip listed twice gets two rows.
     """
-    parts = [
-        name.root,
-        name.path,
-        None if name.start is None else float(name.start),
-        None if name.end is None else float(name.end),
-        name.task,
-        name.short,
-        name.variant,
-    ]
-    text = f"{_encode(parts)[:-1]},{name.settings},{occurrence}]"
+    short = "null" if name.short is None else _text(name.short)
+    # By hand, since this is most of the work of finding out that a long list is done.
+    text = (
+        f"[{name.root},{_text(name.path)},{_number(name.start)},{_number(name.end)},{_text(name.task)},{short},"
+        f"{name.variant},{name.settings},{occurrence}]"
+    )
     return blake2b(text.encode("ascii"), digest_size=16).hexdigest()
 
 
@@ -59,3 +55,11 @@ def shard_of(name: ItemName, count: int) -> int:
     """Which of `count` shards an item belongs to; its root and settings do not matter."""
     where = _encode([name.path, name.start, name.end])
     return int.from_bytes(blake2b(where.encode("ascii"), digest_size=8).digest()) % count
+
+
+def _number(seconds: float | None) -> str:
+    if seconds is None:
+        return "null"
+    if not math.isfinite(seconds):
+        raise ValueError(f"{seconds} is no moment of a file")
+    return repr(float(seconds))

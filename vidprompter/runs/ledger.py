@@ -25,16 +25,15 @@ FLUSH_SECONDS = 1.0
 PAGE_ROWS = 500  # read at a time where all are wanted: memory does not grow with the run
 
 
-@dataclass(frozen=True, slots=True)
-class ItemState:
+class ItemState(NamedTuple):
     """What the ledger knows of one item.
 
-    fingerprint: None until it came to an end once. entry: its stretches, where the status is "split".
+    mark: its fingerprint as text, None until it came to an end once. entry: its stretches, where the status is "split".
     """
 
     status: Status
     attempts: int
-    fingerprint: Fingerprint | None
+    mark: str | None
     error_type: str | None = None
     entry: str | None = None
 
@@ -145,10 +144,7 @@ class Ledger:
         )
         with self._typed():
             found = self._db.execute(query, (stage, *keys)).fetchall()
-        return {
-            key: ItemState(status, attempts, Fingerprint.from_text(mark) if mark else None, error_type, entry)
-            for key, status, attempts, mark, error_type, entry in found
-        }
+        return {key: ItemState(*state) for key, *state in found}
 
     def put(self, stage: str, run: int, items: Sequence[Listed], *, again: Sequence[str] = ()) -> None:
         """Puts items on the list of `run`, pending. again: those among them that had come to an end.

@@ -6,7 +6,6 @@ import json
 import sqlite3
 import subprocess
 import sys
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -276,7 +275,7 @@ def test_a_file_cut_into_stretches_is_expanded_from_the_ledger(tmp_path: Path) -
 
     def parts(key: str) -> list[Candidate]:
         names = [ItemName(0, "", start=float(s), end=float(s + 2)) for s in (0, 2, 4)]
-        return [replace(whole, name=name, parent=key) for name in names]
+        return [whole._replace(name=name, parent=key) for name in names]
 
     with Run(output, stage="s", say=quiet) as run:
         (item,) = judge(run, [whole])
