@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import tarfile
 from pathlib import Path
 
 import pytest
@@ -123,6 +124,38 @@ def test_an_unusable_sidecar_costs_its_row_only(here: Path, content: bytes) -> N
     first, second = collect(".")
     assert isinstance(first.problem, InputError)
     assert second.problem is None
+
+
+def test_a_sidecar_that_is_no_file_is_none(here: Path) -> None:
+    touch("a.mp4", "b.mp4", "c.mp4")
+    os.mkfifo("a.txt")
+    Path("b.txt").mkdir()
+    Path("c.txt").symlink_to("nowhere")
+    assert [(entry.short, entry.problem) for entry in collect(".")] == [(None, None)] * 3
+
+
+def test_archives_are_read_by_themselves_and_by_globs(here: Path) -> None:
+    touch("a.mp4", "b.mp4")
+    Path("a.txt").write_text("a red car")
+    for shard in ("s-0.tar", "s-1.tar"):
+        with tarfile.open(shard, "w") as archive:
+            archive.add("a.mp4")
+            archive.add("a.txt")
+            archive.add("b.mp4")
+    entries = collect("s-0.tar")
+    assert [(entry.path, entry.short) for entry in entries] == [
+        ("s-0.tar/a.mp4", "a red car"),
+        ("s-0.tar/b.mp4", None),
+    ]
+    assert all(entry.member is not None for entry in entries)
+    assert [entry.short for entry in collect("s-0.tar", use_sidecars=False)] == [None, None]
+    assert len(collect("s-*.tar")) == 4
+
+
+def test_odd_numbers_in_names_have_an_order() -> None:
+    names = ["a1b", "a01b", "a2", "a10", "a" + "9" * 200, "a", "ab", "a-1", "A3", "٣", "1"]
+    ordered = sorted(names, key=natural_key)
+    assert ordered == ["1", "٣", "a", "a01b", "a1b", "a2", "A3", "a10", "a" + "9" * 200, "a-1", "ab"]
 
 
 def test_csv_and_jsonl_manifests_say_the_same(here: Path) -> None:
