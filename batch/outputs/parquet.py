@@ -36,6 +36,7 @@ COLUMNS = {
     "seconds": "float",
     "more": "text",
 }
+_AS_THEY_ARE = COLUMNS.keys() - {"settings", "error_type", "error_message", "more"}
 _MARK = b"vidprompter.rows"
 
 
@@ -105,26 +106,22 @@ def columns_of(row: dict[str, Any]) -> dict[str, Any]:
     Whatever does not fit (a later field, a file name that is not UTF-8, a number too large) stands in `more`,
     JSON of ASCII, under its own name and just as the row has it; the column then has what can be shown.
     """
-    more = {name: value for name, value in row.items() if name not in COLUMNS and name != "error"}
-    values = dict.fromkeys(COLUMNS, None) | {name: row[name] for name in COLUMNS if name in row}
-    if "more" in row:
-        more["more"] = row["more"]
-    if row.get("settings") is not None:
-        values["settings"] = json.dumps(row["settings"])
-    error = row.get("error")
-    if isinstance(error, dict):
-        values["error_type"], values["error_message"] = error.get("type"), error.get("message")
-        if error.keys() - {"type", "message"}:
-            more["error"] = error
-    elif error is not None:
-        more["error"] = error
-    for name, kind in COLUMNS.items():
-        shown = _fitting(kind, values[name])
-        if shown != values[name]:
-            more["error" if name.startswith("error_") else name] = (
-                error if name.startswith("error_") else row[name]
-            )
-        values[name] = shown
+    values: dict[str, Any] = dict.fromkeys(COLUMNS)
+    more: dict[str, Any] = {}
+    for name, value in row.items():
+        if name == "settings" and value is not None:
+            values[name] = json.dumps(value)
+        elif name == "error" and isinstance(value, dict):
+            error = {key: _fitting("text", value.get(key)) for key in ("type", "message")}
+            values["error_type"], values["error_message"] = error.values()
+            if error != value:
+                more[name] = value
+        elif name in _AS_THEY_ARE:
+            values[name] = _fitting(COLUMNS[name], value)
+            if values[name] != value:
+                more[name] = value
+        elif name not in ("settings", "error") or value is not None:
+            more[name] = value
     values["more"] = json.dumps(more) if more else None
     return values
 
