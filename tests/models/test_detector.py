@@ -9,8 +9,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from models.detector import SIDE, Detection, Detector, _fit, confirmed, load_detector, merged
+from models.detector import ENTRY, SIDE, Detection, Detector, _fit, confirmed, load_detector, merged
 from models.errors import ModelError
+from models.registry import registry
 
 FULL = (0.0, 0.0, 1.0, 1.0)
 
@@ -116,3 +117,18 @@ def test_boxes_follow_the_picture() -> None:
     (moved,) = (d for d in detector.detect(wide)[0] if d.label == "person")
     expected = (0.5 + man.box[0] / 2, man.box[1], 0.5 + man.box[2] / 2, man.box[3])
     assert moved.box == pytest.approx(expected, abs=0.08)
+
+
+@pytest.mark.weights
+def test_leaving_out_boxes_that_nobody_looks_at_changes_no_other() -> None:
+    import cv2
+
+    from tests.models.clips import example_frames
+
+    folder = registry().get(ENTRY).path()
+    whole = cv2.dnn.readNetFromTensorflow(
+        str(folder / "frozen_inference_graph.pb"), str(folder / "graph.pbtxt")
+    )
+    slow, quick = Detector(whole, ""), load_detector()
+    frames = example_frames("carphone", 3)
+    assert quick.detect(frames, min_score=0.2) == slow.detect(frames, min_score=0.2)

@@ -46,19 +46,38 @@ def blank_frames(frames: NDArray[np.uint8]) -> Mask:
     A clip that is black throughout has no picture to prefer: then all are False.
     """
     small = luma(frames[:, ::4, ::4])
-    dark = np.percentile(small.reshape(len(small), -1), 95, axis=1) < BLACK_LUMA
-    return np.zeros(len(frames), np.bool_) if dark.all() else np.asarray(dark)
+    dark = dark_lines(small.reshape(len(small), -1), 95)
+    return np.zeros(len(frames), np.bool_) if dark.all() else dark
+
+
+def dark_lines(lines: NDArray[np.float32], percent: float) -> Mask:
+    """(N,) True where the percentile of a line of brightness (N, M) is below `BLACK_LUMA`.
+
+    The same as `np.percentile(lines, percent, axis=1) < BLACK_LUMA`, but counted rather than sorted: only lines
+    in which the border falls between the two neighbours of the percentile are sorted.
+    """
+    count = lines.shape[1]
+    below = int((count - 1) * np.true_divide(percent, 100))  # pixels surely under the percentile
+    lit = np.count_nonzero(lines >= BLACK_LUMA, axis=1)
+    dark = np.asarray(lit < count - 1 - below)
+    unsure = lit == count - 1 - below
+    if unsure.any():
+        dark[unsure] = np.percentile(lines[unsure], percent, axis=1) < BLACK_LUMA
+    return dark
 
 
 def find_bars(frames: NDArray[np.uint8]) -> Crop:
     """The picture without letterbox or pillarbox bars; a bar is black in all frames that show anything."""
-    shown = frames[~blank_frames(frames)]
-    if not len(shown) or min(frames.shape[1:3]) < 8:
+    if min(frames.shape[1:3]) < 8:
         return Crop()
-    # the 98th percentile along a line forgives a few pixels of noise or a thin watermark
-    gray = luma(shown)
-    rows = np.percentile(gray, 98, axis=2).max(axis=0) < BLACK_LUMA
-    columns = np.percentile(gray, 98, axis=1).max(axis=0) < BLACK_LUMA
+    rows, columns = (np.ones(size, np.bool_) for size in frames.shape[1:3])
+    for number in np.flatnonzero(~blank_frames(frames)):
+        gray = luma(frames[number])
+        # the 98th percentile along a line forgives a few pixels of noise or a thin watermark
+        rows[rows] = dark_lines(gray[rows], 98)
+        columns[columns] = dark_lines(gray.T[columns], 98)
+        if not (rows[0] or rows[-1] or columns[0] or columns[-1]):
+            return Crop()  # what lies inside is no bar, whatever the other frames show
     top, bottom = _inside(rows)
     left, right = _inside(columns)
     return Crop(top, bottom, left, right)

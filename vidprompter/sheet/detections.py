@@ -100,12 +100,15 @@ def gather(found: list[list[tuple[str, float, Box]]]) -> list[Evidence]:
 
 
 def check_with_classifier(evidence: list[Evidence], frames: list[Frame], classifier: Classifier) -> None:
-    """Shows crops of the best boxes to the classifier and weighs its word into `confidence`."""
+    """Shows crops of the best boxes to the classifier and weighs its word into `confidence`.
+
+    Not those of people: ImageNet has no class for them, so that the classifier's word is not asked.
+    """
     crops: list[Frame] = []
     spans = []
     for one in evidence:
         first = len(crops)
-        for sighting in one.best():
+        for sighting in one.best() if one.kind.label != "person" else ():
             frame = frames[sighting.frame]
             crops += [crop(frame, sighting.box, pad=0.05, square=False)]
             crops += [crop(frame, sighting.box, pad=0.15, square=True)]
@@ -113,13 +116,12 @@ def check_with_classifier(evidence: list[Evidence], frames: list[Frame], classif
                 x0, y0, x1, y1 = sighting.box
                 crops += [crop(frame, (x0, y0, x1, y0 + HEAD * (y1 - y0)), pad=0.1, square=True)]
         spans.append((first, len(crops)))
-    if not crops:
-        return
-    probabilities = np.asarray(classifier.probabilities(crops), np.float64)
+    probabilities = np.asarray(classifier.probabilities(crops), np.float64) if crops else np.zeros((0, 0))
     classes = classifier_classes()
     for one, (first, last) in zip(evidence, spans, strict=True):
-        one.seen = probabilities[first:last].mean(axis=0)
-        one.lift = classes.lift(one.seen, one.kind.backing)
+        if last > first:
+            one.seen = probabilities[first:last].mean(axis=0)
+            one.lift = classes.lift(one.seen, one.kind.backing)
         one.confidence = _confidence(one)
 
 

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from tests.vidprompter.sheet.scenes import solid, texture
 from vidprompter.sheet.appearance import measure_appearance
-from vidprompter.sheet.bars import Crop, blank_frames, find_bars
+from vidprompter.sheet.bars import BLACK_LUMA, Crop, blank_frames, dark_lines, find_bars
 from vidprompter.sheet.light import measure_contrast, measure_light, name_object_light, object_light
 
 
@@ -86,3 +86,19 @@ def test_the_look_of_sky_grass_and_walls() -> None:
     assert look.blue_sky > 0.9 and look.grass > 0.7 and look.trees < 0.1
     wall = measure_appearance(solid((200, 200, 195), 2, 96, 128))
     assert wall.plain == 1.0 and wall.drift == 0.0 and wall.grass == 0.0
+
+
+@settings(max_examples=60, deadline=None)
+@given(
+    st.integers(1, 60),
+    st.sampled_from([50.0, 95.0, 98.0]),
+    st.floats(14, 26),
+    st.floats(0.1, 6),
+    st.integers(0, 2**31),
+)
+def test_counted_dark_lines_are_those_of_the_percentile(
+    count: int, percent: float, mean: float, spread: float, seed: int
+) -> None:
+    lines = np.random.default_rng(seed).normal(mean, spread, (30, count)).round().astype(np.float32)
+    sorted_out = np.percentile(lines, percent, axis=1) < BLACK_LUMA
+    assert dark_lines(lines, percent).tolist() == sorted_out.tolist()

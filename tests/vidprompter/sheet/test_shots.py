@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import numpy as np
+import pytest
 
 from tests.vidprompter.sheet.scenes import solid, texture
-from vidprompter.sheet.shots import MIN_SHOT_SECONDS, Stretch, find_shots
+from vidprompter.sheet.shots import MIN_SHOT_SECONDS, Stretch, _content_scores, find_shots
 
 
 def pan(seed: int, count: int, step: int = 6, tint: tuple[int, int, int] = (0, 0, 0)) -> np.ndarray:
@@ -55,3 +56,18 @@ def test_a_splinter_of_a_shot_goes_to_its_neighbour() -> None:
     found = shots_of(frames)
     assert all(s.end - s.start >= MIN_SHOT_SECONDS for s in found)
     assert found[0].start == 0.0 and found[-1].end == frames.shape[0] / 8
+
+
+def test_content_scores_are_those_of_pyscenedetect() -> None:
+    common = pytest.importorskip("scenedetect.common")
+    detectors = pytest.importorskip("scenedetect.detectors")
+    stats = pytest.importorskip("scenedetect.stats_manager").StatsManager()
+    frames = np.concatenate([pan(1, 3), pan(2, 3, tint=(60, 0, 0))])
+    detector = detectors.ContentDetector()
+    detector.stats_manager = stats
+    expected = []
+    for i, frame in enumerate(frames):
+        time = common.FrameTimecode(i, 8.0)
+        detector.process_frame(time, np.ascontiguousarray(frame[:, :, ::-1]))
+        expected.append(stats.get_metrics(time, [detector.FRAME_SCORE_KEY])[0] if i else 0.0)
+    assert _content_scores(frames).tolist() == pytest.approx(expected, abs=1e-9)

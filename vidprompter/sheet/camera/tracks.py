@@ -88,8 +88,11 @@ def best_points(
     x0, y0, x1, y1 = active
     inside = np.zeros_like(peaks)
     inside[y0 + 3 : y1 - 3, x0 + 3 : x1 - 3] = True
-    for x, y in taken.astype(int):
-        inside[max(0, y - 5) : y + 6, max(0, x - 5) : x + 6] = False
+    if taken.size:
+        near = np.zeros_like(gray)
+        columns, rows = taken.astype(int).T
+        near[rows, columns] = 1
+        inside &= np.asarray(cv2.dilate(near, np.ones((11, 11), np.uint8))) == 0
     ys, xs = np.nonzero(peaks & inside & (eigen > MIN_EIGENVALUE))
     across = -(-gray.shape[1] // CELL)
     cells = (ys // CELL) * across + xs // CELL
