@@ -42,6 +42,7 @@ def script(folder: Path) -> list[tuple[str, list[Row] | list[int]]]:
     again = [row(20, found[1], prompt="Done again."), row(21, found[8], variant=0, prompt="Listed twice.")]
     return [
         ("put", rows[:3]),
+        ("gone", [1]),
         ("put", rows[3:4]),
         ("put", rows[4:6]),
         ("finish", []),
@@ -177,6 +178,8 @@ def main(kind: str, top: Path) -> int:
         import pyarrow.parquet  # noqa: F401 - once, and not in every fork
     assert in_fork(lambda: session(kind, fresh(top / "run"))) == 0
     wanted = contents(top / "run")
+    if kind == "webdataset":  # no video is lost with its clip
+        assert len(tarfile.open(top / "run" / "o.tar").getnames()) == 3 * 8
     chance = random.Random(kind)
     step = 0
     while True:

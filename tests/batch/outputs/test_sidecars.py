@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sqlite3
 import stat
 import tarfile
 from pathlib import Path
@@ -259,3 +260,17 @@ def test_a_damaged_state_says_what_to_do(folder: Path) -> None:
     (folder / "o.ledger.texts").write_bytes(b"no database at all, but long enough to be looked at" * 20)
     with pytest.raises(LedgerError, match="remove it and run the same again"):
         Run(folder)
+
+
+def test_what_a_killed_run_left_half_done_is_tidied_up(folder: Path) -> None:
+    """Killed in front of the rename; then somebody writes a text of their own."""
+    run = Run(folder)
+    run.add(row(1, folder / "clip1.MP4"))
+    with sqlite3.connect(run.state) as known:
+        known.execute("UPDATE progress SET seq=0")
+    known.close()
+    (folder / "clip1.txt").rename(folder / ".clip1.txt.vidprompter-tmp")
+    (folder / "clip1.txt").write_text("Mine.")
+    run.again()
+    assert text(folder, "clip1.txt") == "Mine."
+    assert not [path for path in folder.iterdir() if path.name.startswith(".")]
