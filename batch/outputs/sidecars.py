@@ -89,6 +89,16 @@ class SidecarOutput:
         """Closes what is known."""
         self._state.close()
 
+    def is_somebodys(self, row: Mapping[str, Any]) -> bool:
+        """Whether the text file of a row to come stands there already and is not ours.
+
+        row: `path`, `start`, `end` and `variant` are looked at.
+        """
+        if self._state.of_owner(owner_of(row)) is not None:
+            return False
+        free = (path for path in names_of(self._place(row), row) if self._state.at(os.fsencode(path)) is None)
+        return os.path.lexists(next(free))
+
     # --- writing -------------------------------------------------------------------------------------------
 
     def _publish(self, rows: Sequence[Row]) -> None:

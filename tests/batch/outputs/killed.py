@@ -179,7 +179,8 @@ def main(kind: str, top: Path) -> int:
     assert in_fork(lambda: session(kind, fresh(top / "run"))) == 0
     wanted = contents(top / "run")
     if kind == "webdataset":  # no video is lost with its clip
-        assert len(tarfile.open(top / "run" / "o.tar").getnames()) == 3 * 8
+        with tarfile.open(top / "run" / "o.tar") as tar:
+            assert len(tar.getnames()) == 3 * 8
     chance = random.Random(kind)
     step = 0
     while True:

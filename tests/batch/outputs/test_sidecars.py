@@ -150,6 +150,16 @@ def test_clips_of_one_name_share_no_text(folder: Path) -> None:
     }
 
 
+def test_whose_a_text_is(folder: Path) -> None:
+    (folder / "b.txt").write_text("Mine.")
+    run = Run(folder)
+    run.add(row(1, folder / "a.mp4"))
+    names = ("a.mp4", "a.mov", "b.mp4", "c.mp4")
+    whole = {"start": None, "end": None, "variant": 0}
+    found = [run.output.is_somebodys({"path": str(folder / name), **whole}) for name in names]
+    assert found == [False, False, True, False]
+
+
 def test_texts_under_a_folder_mirror_the_clips(tmp_path: Path) -> None:
     (tmp_path / "texts").mkdir()
     run = Run(tmp_path, texts=tmp_path / "texts")
