@@ -61,8 +61,11 @@ def _foreseen(run: CaptionRun, entries: Iterable[ClipEntry]) -> Iterator[tuple[C
         yield from ((entry, "new") for entry in entries)
         return
     first, second = tee(entries)
-    has_one = options.needs_none or (lambda _: False)
-    candidates = (candidate_of(entry, run.settings, leave_out=has_one(entry)) for entry in second)
+    has_one = options.needs_none if run.settings.split is None else None
+    candidates = (
+        candidate_of(entry, run.settings, leave_out=has_one is not None and has_one(entry, None))
+        for entry in second
+    )
     judged = peek(options.out, candidates, stage=STAGE, rules=options.rules, forget=options.fresh)
     yield from ((entry, item.verdict) for entry, item in zip(first, judged, strict=True))
 

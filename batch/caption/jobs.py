@@ -101,8 +101,8 @@ def file_of(entry: ClipEntry) -> str:
 
 
 def stretches_of(entry: ClipEntry, stretches: list[Stretch]) -> list[ClipEntry]:
-    """The clip's stretches as clips of their own."""
-    return [replace(entry, start=start, end=end) for start, end in stretches]
+    """The clip's stretches as clips of their own; a picture has one without length, and stays whole."""
+    return [replace(entry, start=start, end=end) if end > start else entry for start, end in stretches]
 
 
 def request_of(job: ClipJob, sheet: SceneSheet, settings: CaptionSettings) -> Request:

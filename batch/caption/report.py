@@ -11,7 +11,7 @@ from batch.caption.rows import CaptionRow
 from vidprompter.runs.judge import Admitted
 
 DONE_EARLIER = "done by an earlier run"
-HAS_SIDECAR = "has a text file beside it"
+HAS_SIDECAR = "has a text file already"
 
 
 @dataclass

@@ -19,6 +19,7 @@ from batch.caption.sinks import LedgerSink, StreamSink
 from batch.caption.summary import write_summary
 from batch.cli import EXIT_FAILED, EXIT_INTERRUPTED
 from batch.inputs.entry import ClipEntry
+from batch.outputs.choose import HasOne
 from batch.progress import Progress
 from batch.writers import WriterSource
 from vidprompter.errors import VidPrompterError
@@ -36,6 +37,7 @@ class CaptionOptions:
     """out: None for stdout. as_json: rows (or the summary) as JSON on stdout. rules: what is done again.
 
     view: makes the output. needs_none: says of a clip that it has what the output would be.
+    label: how people call the output, if not by its path.
     """
 
     out: Path | None
@@ -44,7 +46,8 @@ class CaptionOptions:
     as_json: bool = False
     rules: Rules = field(default_factory=Rules)
     view: Callable[[Path], Output] = RowFile
-    needs_none: Callable[[ClipEntry], bool] | None = None
+    needs_none: HasOne | None = None
+    label: str | None = None
 
 
 @dataclass(frozen=True)
@@ -108,7 +111,7 @@ class CaptionRun:
         if options.as_json:
             self.talk.answer(json.dumps({"out": str(out), **self.tally.to_json()}))
         else:
-            self.talk.answer("\n".join([shown(str(out)), *self.tally.lines()]))
+            self.talk.answer("\n".join([shown(options.label or str(out)), *self.tally.lines()]))
         return finished
 
     def _work(self, entries: Iterable[ClipEntry], run: Run) -> bool:
@@ -132,7 +135,8 @@ class CaptionRun:
         stream = iter(entries)
         while chunk := list(islice(stream, CHUNK_CLIPS)):
             candidates = [
-                candidate_of(entry, self.settings, leave_out=self._needs_none(entry)) for entry in chunk
+                candidate_of(entry, self.settings, leave_out=self._needs_none(entry, run.view))
+                for entry in chunk
             ]
             stretches: list[tuple[ClipEntry, str]] = []
             for entry, item in zip(chunk, run.admit(candidates), strict=True):
@@ -147,8 +151,9 @@ class CaptionRun:
             for item in run.admit(cut):
                 self.tally.admit(item)
 
-    def _needs_none(self, entry: ClipEntry) -> bool:
-        return self.options.needs_none is not None and self.options.needs_none(entry)
+    def _needs_none(self, entry: ClipEntry, output: Output) -> bool:
+        asks = self.options.needs_none
+        return asks is not None and self.settings.split is None and asks(entry, output)
 
     def _pending(self, run: Run) -> Iterator[ClipJob]:
         for key, entry, parent in run.pending():
@@ -192,7 +197,8 @@ class CaptionRun:
             )
         return (
             f"interrupted after {ended} of {self.tally.given} clips; "
-            f"all of it is in {shown(str(self.options.out))}: the same command goes on from there"
+            f"all of it is in {shown(self.options.label or str(self.options.out))}: "
+            f"the same command goes on from there"
         )
 
 

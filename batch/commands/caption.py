@@ -148,6 +148,7 @@ def caption_command(paths: tuple[str, ...], **options: Any) -> int:
             rules=Rules(options["retry_failed"], options["full_hash"], shard),
             view=chosen.view,
             needs_none=chosen.has_one,
+            label=chosen.label,
         ),
         source=source,
         talk=talk,

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import click
 
+from batch.repair import repair
 from batch.runs_report import failed_items, find_ledgers, run_status, status_lines
 
 
@@ -53,3 +54,16 @@ def failed_command(output: Path, as_json: bool) -> None:
         click.echo(
             f"{item['name']}  {item['error_type']}: {item['error_message']} ({item['attempts']} tries)"
         )
+
+
+@runs_group.command("repair", short_help="Make a lost ledger again from the output.")
+@click.argument("output", type=click.Path(path_type=Path))
+def repair_command(output: Path) -> None:
+    """Make the ledger of OUTPUT again from its rows, when it is damaged or gone.
+
+    A damaged ledger is kept as .bak. Go on with the same caption command, from the same folder.
+    """
+    adopted, backup = repair(output)
+    click.echo(f"{output}: a new ledger of {adopted} rows")
+    if backup is not None:
+        click.echo(f"the old ledger is kept as {backup.name!r}", err=True)

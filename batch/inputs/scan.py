@@ -11,6 +11,7 @@ from vidprompter.video.files import IMAGE_SUFFIXES, VIDEO_SUFFIXES, show
 
 MEDIA_SUFFIXES = VIDEO_SUFFIXES | IMAGE_SUFFIXES
 _DIGITS = re.compile(r"\d+")
+_OURS = re.compile(r"\.ledger\.|\.summary\.json$")  # beside an output; the texts are sidecars
 
 
 def natural_key(name: str) -> tuple[str, str]:
@@ -66,7 +67,7 @@ def _listing(folder: str, ignored: Counter[str]) -> tuple[list[str], set[str]]:
                 clips.append(name)
             elif _is_folder(entry):
                 folders.add(name)
-            elif suffix != ".txt" and ".ledger." not in name:  # sidecars, and our own ledger
+            elif suffix != ".txt" and not _OURS.search(name):
                 ignored[suffix] += 1
     return clips, folders
 

@@ -5,8 +5,9 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 from batch.outputs.names import FORMATS, ON_EXISTS, SUFFIXES, format_of, shard_path
 from vidprompter.errors import InputError
@@ -15,6 +16,7 @@ from vidprompter.video.files import show
 
 if TYPE_CHECKING:
     from batch.inputs.entry import ClipEntry
+    from batch.outputs.spots import Spot
 
 __all__ = ["FORMATS", "ON_EXISTS", "Chosen", "Wanted", "choose_output", "view_of"]
 TEXTS = "prompts"
@@ -32,18 +34,23 @@ class Wanted:
     shard: tuple[int, int] | None = None
 
 
+HasOne: TypeAlias = "Callable[[ClipEntry, Output | None], bool]"
+
+
 @dataclass(frozen=True)
 class Chosen:
     """base: the output's path, beside which the ledger stands; None for stdout. view: makes the output.
 
-    has_one: says of a clip that it needs no text. writes_sidecars: what is written beside the clips is no
-    description to read.
+    has_one: says of a clip that it needs no text; asks the output, where that is open.
+    writes_sidecars: what is written beside the clips is no description to read.
+    label: how people call the output, if not by its path.
     """
 
     base: Path | None
     view: Callable[[Path], Output]
-    has_one: Callable[[ClipEntry], bool] | None = None
+    has_one: HasOne | None = None
     writes_sidecars: bool = False
+    label: str | None = None
 
 
 def choose_output(wanted: Wanted, say: Callable[[str], None]) -> Chosen:
@@ -113,19 +120,27 @@ def _texts(wanted: Wanted, say: Callable[[str], None]) -> Chosen:
     base = home / TEXTS
     if wanted.shard is not None:
         base = shard_path(base, wanted.shard)
+    where = "beside the clips" if folder is None else f"under {folder}"
     return Chosen(
         base,
         lambda path: SidecarOutput(mode, place, state=path.with_name(path.name + ".ledger.texts")),
-        _has_text if mode == "skip" and folder is None else None,
+        partial(_has_text, place=place) if mode == "skip" else None,
         writes_sidecars=folder is None,
+        label=f"text files {where}; ledger {base}.ledger.sqlite",
     )
 
 
-def _has_text(entry: ClipEntry) -> bool:
-    """Whether the clip has a text file beside it."""
-    if entry.member is not None or entry.start is not None or entry.end is not None:
+def _has_text(entry: ClipEntry, output: Output | None, *, place: Callable[[dict[str, Any]], Spot]) -> bool:
+    """Whether a text that is not the clip's own stands where its text would go."""
+    if entry.problem is not None:
         return False
-    return os.path.exists(os.path.splitext(entry.path)[0] + ".txt")  # noqa: PTH110, PTH122 - once per clip
+    row = {"path": entry.path, "start": entry.start, "end": entry.end}
+    if output is None:
+        return place(row).path.exists()
+    from batch.outputs.sidecars import SidecarOutput
+
+    assert isinstance(output, SidecarOutput)
+    return output.is_somebodys(row)
 
 
 def _roots(paths: Sequence[str]) -> list[Path]:
@@ -142,4 +157,5 @@ def _roots(paths: Sequence[str]) -> list[Path]:
 
 def _home(roots: Sequence[Path]) -> Path:
     """Where ledger and summary go: the folder that holds all others."""
-    return Path(os.path.commonpath(roots))
+    home = Path(os.path.commonpath(roots))
+    return home.relative_to(Path.cwd()) if home.is_relative_to(Path.cwd()) else home

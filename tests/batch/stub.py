@@ -17,6 +17,7 @@ import numpy as np
 
 from batch.caption.jobs import ClipJob
 from batch.cli import run as _real_run
+from batch.inputs.stored import on_disk
 from batch.writers import WriterSource
 from vidprompter.engines.protocol import WriterIdentity
 from vidprompter.errors import GenerationError, VidPrompterError
@@ -56,9 +57,10 @@ def measure(job: ClipJob) -> SceneSheet:
     """A sheet with the true size and length, read by the real video reader."""
     if slow := float(os.environ.get("STUB_MEASURE_SECONDS", "0")):
         time.sleep(slow)
-    info = VideoSource(Path(job.entry.path)).info
+    with on_disk(job.entry) as path:
+        info = VideoSource(path, start=job.entry.start, end=job.entry.end).info
     still = CameraMotion("static", 0.0, 1.0)
-    return SceneSheet(info.path, info.duration, info.width, info.height, info.fps, still, ())
+    return SceneSheet(job.entry.path, info.duration, info.width, info.height, info.fps, still, ())
 
 
 def stub_source() -> WriterSource:

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal, NamedTuple, Protocol
 
 from vidprompter.errors import OutputError
-from vidprompter.runs.fingerprint import MISSING, Fingerprint, looks_unchanged, unchanged
-from vidprompter.runs.keys import ItemName, item_key, shard_of
+from vidprompter.runs.fingerprint import MISSING, Fingerprint, fingerprint, looks_unchanged, unchanged
+from vidprompter.runs.keys import ItemName, adopted_key, item_key, shard_of
 from vidprompter.runs.ledger import ItemState, Ledger
 from vidprompter.runs.roots import Roots
 
@@ -68,6 +68,15 @@ class Rules:
     shard: tuple[int, int] | None = None
 
 
+class _Named(NamedTuple):
+    """A candidate's key, its path from the root, whether it is of this shard, and how often it came before."""
+
+    key: str
+    relative: str
+    is_mine: bool
+    times: int
+
+
 class Judge:
     """Names candidates and compares them with the ledger; one for a whole list, since it counts repeats."""
 
@@ -76,6 +85,7 @@ class Judge:
         self._roots = roots
         self._stage = stage
         self._rules = rules
+        self._has_adopted = ledger is not None and ledger.has_adopted(stage)
         # On disk, if it has to be: a list of millions of lines must not fill the memory.
         self._seen = sqlite3.connect("", isolation_level=None, check_same_thread=False)
         self._seen.execute("PRAGMA synchronous=OFF")
@@ -85,20 +95,43 @@ class Judge:
     def __call__(self, candidates: Sequence[Candidate]) -> list[Admitted]:
         """The verdict on each, in order. candidates: at most 10 000."""
         named = self._named(candidates)
-        mine = [key for key, _, is_mine in named if is_mine]
+        mine = [one.key for one in named if one.is_mine]
         states = self._ledger.states(self._stage, mine) if self._ledger is not None and mine else {}
+        if self._has_adopted and len(states) < len(mine):
+            states |= self._adopted(candidates, named, states)
         return [
-            self._admit(candidate, key, relative, states.get(key))
-            if is_mine
-            else Admitted(key, relative, "elsewhere")
-            for candidate, (key, relative, is_mine) in zip(candidates, named, strict=True)
+            self._admit(candidate, one.key, one.relative, states.get(one.key))
+            if one.is_mine
+            else Admitted(one.key, one.relative, "elsewhere")
+            for candidate, one in zip(candidates, named, strict=True)
         ]
 
     def close(self) -> None:
         """Forgets what was seen."""
         self._seen.close()
 
-    def _named(self, candidates: Sequence[Candidate]) -> list[tuple[str, str, bool]]:
+    def _adopted(
+        self, candidates: Sequence[Candidate], named: Sequence[_Named], known: Mapping[str, ItemState]
+    ) -> dict[str, ItemState]:
+        """The states of candidates whose rows were adopted; the ledger is told their names."""
+        assert self._ledger is not None
+        wanted = {
+            adopted_key(candidate.name._replace(path=candidate.path), one.times): (one, candidate)
+            for one, candidate in zip(named, candidates, strict=True)
+            if one.is_mine and one.key not in known
+        }
+        found = self._ledger.states(self._stage, list(wanted))
+        renamed, states = [], {}
+        for old, state in found.items():
+            one, candidate = wanted[old]
+            mark = fingerprint(candidate.held_by or candidate.path, whole=self._rules.whole)
+            renamed.append((old, one.key, one.relative, mark))
+            states[one.key] = state._replace(mark=mark.to_text())
+        if not self._ledger.is_read_only:
+            self._ledger.rename(self._stage, renamed)
+        return states
+
+    def _named(self, candidates: Sequence[Candidate]) -> list[_Named]:
         """Key, path from the root, and whether it is of this shard, for each."""
         names = []
         for candidate in candidates:
@@ -109,7 +142,8 @@ class Judge:
         named = []
         for key, name, candidate in zip(keys, names, candidates, strict=True):
             times = next(repeats) if candidate.listed else 0
-            named.append((item_key(name, times) if times else key, name.path, self._is_mine(name, candidate)))
+            own = item_key(name, times) if times else key
+            named.append(_Named(own, name.path, self._is_mine(name, candidate), times))
         return named
 
     def _is_mine(self, name: ItemName, candidate: Candidate) -> bool:

@@ -51,6 +51,11 @@ def item_key(name: ItemName, occurrence: int = 0) -> str:
     return blake2b(text.encode("ascii"), digest_size=16).hexdigest()
 
 
+def adopted_key(name: ItemName, occurrence: int = 0) -> str:
+    """The key of an item that is known by its finished row alone. name: with its absolute path."""
+    return f"adopted:{item_key(name._replace(root=0), occurrence)}"
+
+
 def shard_of(name: ItemName, count: int) -> int:
     """Which of `count` shards an item belongs to; its root and settings do not matter."""
     where = _encode([name.path, name.start, name.end])

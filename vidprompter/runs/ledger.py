@@ -7,7 +7,7 @@ import sqlite3
 import threading
 import time
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,7 +20,7 @@ from vidprompter.runs.output import Row
 from vidprompter.runs.schema import FROM_VERSION_1, SCHEMA, SCHEMA_VERSION
 
 Status = Literal["pending", "done", "failed", "split"]
-BUSY_SECONDS = 10.0
+BUSY_SECONDS = 5.0
 FLUSH_SECONDS = 1.0
 PAGE_ROWS = 500  # read at a time where all are wanted: memory does not grow with the run
 
@@ -90,6 +90,7 @@ class Ledger:
             OutputError: it cannot be created or written.
         """
         self.path = path
+        self.is_read_only = read_only
         self._flushed = float("-inf")
         self._lock = threading.RLock()
         with self._typed():
@@ -228,6 +229,40 @@ class Ledger:
                 rows.append(Row(seq, end.row))
         return rows
 
+    def adopt(self, stage: str, ended: Iterable[tuple[str, Finished]]) -> int:
+        """Takes finished rows from elsewhere, with a name for people each; gives how many.
+
+        Their items go by the keys given until `rename` tells what they are.
+        """
+        count = 0
+        with self._transaction():
+            for name, end in ended:
+                seq = self._db.execute(
+                    "INSERT INTO rows (stage, row) VALUES (?, ?)", (stage, end.row)
+                ).lastrowid
+                message = printable(end.error_message)
+                values = (end.key, stage, printable(name), end.status, end.error_type, message)
+                self._db.execute(
+                    "INSERT INTO items (key, stage, name, status, attempts, error_type, error_message, revision, "
+                    "seconds, seq) VALUES (?, ?, ?, ?, 1, ?, ?, ?, ?, ?)",
+                    (*values, end.revision, end.seconds, seq),
+                )
+                count += 1
+            self._db.execute("INSERT OR REPLACE INTO meta VALUES (?, '1')", (f"adopted:{stage}",))
+        return count
+
+    def has_adopted(self, stage: str) -> bool:
+        """Whether items came by `adopt`."""
+        return self._has(f"adopted:{stage}")
+
+    def rename(self, stage: str, items: Sequence[tuple[str, str, str, Fingerprint]]) -> None:
+        """Gives adopted items their own keys: (key so far, key, name for people, fingerprint)."""
+        with self._transaction():
+            self._db.executemany(
+                "UPDATE items SET key=?, name=?, fingerprint=? WHERE key=? AND stage=?",
+                ((key, printable(name), mark.to_text(), old, stage) for old, key, name, mark in items),
+            )
+
     def take_over(self, other: Path, stage: str) -> int:
         """Adds the items and rows of another ledger of the same version; gives how many were here already.
 
@@ -328,9 +363,7 @@ class Ledger:
 
     def output_is_stale(self, stage: str) -> bool:
         """Whether rows were taken out since the view was last written."""
-        with self._typed():
-            query = "SELECT count(*) FROM meta WHERE name=?"
-            return bool(self._db.execute(query, (f"stale:{stage}",)).fetchone()[0])
+        return self._has(f"stale:{stage}")
 
     def output_is_fresh(self, stage: str) -> None:
         """Notes that the view was written anew."""
@@ -386,6 +419,10 @@ class Ledger:
 
     # --- inside --------------------------------------------------------------------------------------------
 
+    def _has(self, name: str) -> bool:
+        with self._typed():
+            return bool(self._db.execute("SELECT count(*) FROM meta WHERE name=?", (name,)).fetchone()[0])
+
     @contextmanager
     def _transaction(self) -> Iterator[None]:
         with self._typed():
@@ -432,6 +469,7 @@ def _as_ours(path: Path, error: sqlite3.DatabaseError) -> LedgerError | OutputEr
         )
     if code in (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB):
         return LedgerError(
-            f"the ledger {where} is damaged ({error}); give another --out, or --fresh to start over"
+            f"the ledger {where} is damaged ({error}); `vidprompter runs repair OUTPUT` makes it again from the "
+            f"output, --fresh starts over"
         )
     return LedgerError(f"the ledger {where}: {error}")

@@ -76,10 +76,10 @@ class Run:
             place = ledger_path(self.output)
             if fresh:
                 forget(self.output)
-            elif not place.exists() and self.output.exists() and self.output.stat().st_size:
+            elif not place.exists() and _has_rows(self.output):
                 raise InputError(
-                    f"{str(output)!r} exists, but its ledger {place.name!r} does not: it cannot be resumed; "
-                    f"give another --out, or --fresh to start over"
+                    f"{str(output)!r} exists, but its ledger {place.name!r} does not: give another --out, make the "
+                    f"ledger again with `vidprompter runs repair`, or start over with --fresh"
                 )
             self.ledger = Ledger(place)
         except BaseException:
@@ -87,11 +87,11 @@ class Run:
             raise
         try:
             self._rows = StageRows(self.ledger, stage)
-            self._view = view(self.output)
+            self.view = view(self.output)
             try:
                 self._refresh()
             except BaseException:
-                self._view.close()
+                self.view.close()
                 raise
         except BaseException:
             self.ledger.close()
@@ -107,7 +107,7 @@ class Run:
         try:
             # One clear line: what went wrong first is the news, not that closing fails of the same.
             with suppress(*([VidPrompterError] if kind else [])):
-                self._view.close()
+                self.view.close()
         finally:
             self.ledger.close()
             self._lock.release()
@@ -156,11 +156,11 @@ class Run:
 
     def finish(self, ended: Sequence[Finished]) -> None:
         """Records ends: in the ledger, then in the output; the next start repairs a crash between the two."""
-        self._view.add(self.ledger.finish(self.stage, ended))
+        self.view.add(self.ledger.finish(self.stage, ended))
 
     def complete(self) -> None:
         """Writes what the output kept back; called at the end, also after an interruption."""
-        self._view.finish(self._rows)
+        self.view.finish(self._rows)
 
     def end(self, outcome: str, summary: dict[str, Any]) -> None:
         """Notes how the run ended."""
@@ -178,7 +178,7 @@ class Run:
 
     def _refresh(self) -> None:
         stale = self.ledger.output_is_stale(self.stage)
-        self._view.recover(self._rows, stale=stale, say=self._say)
+        self.view.recover(self._rows, stale=stale, say=self._say)
         if stale:
             self.ledger.output_is_fresh(self.stage)
 
@@ -211,6 +211,12 @@ def checked_output(output: Path) -> Path:
     if real.exists() and not real.is_file():
         raise InputError(f"--out {str(output)!r} is not a regular file; leave --out away to write to stdout")
     return real
+
+
+def _has_rows(output: Path) -> bool:
+    """Whether there is an output, or parts of one."""
+    parts = Path(f"{output}.parts")
+    return (output.exists() and output.stat().st_size > 0) or (parts.is_dir() and any(parts.iterdir()))
 
 
 def _judged(
