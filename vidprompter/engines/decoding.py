@@ -126,11 +126,14 @@ class _Drawing:
         """Last logits (B, V) and the cache, of contexts encoded once and repeated per candidate."""
         import torch
 
+        from vidprompter.engines.cache import roomy_cache
+
         positions = (self.mask.cumsum(1) - 1).clamp(min=0)
         out = self.model(
             input_ids=self.ids,
             attention_mask=self.mask,
             position_ids=positions,
+            past_key_values=roomy_cache(),
             use_cache=True,
             logits_to_keep=1,
         )
@@ -144,15 +147,14 @@ class _Drawing:
         """One token per open row: (B,) int64."""
         import torch
 
-        logits = logits.float()
         for i, row in enumerate(alive):
             if row_bans := self._bans_now(row):
                 logits[i, row_bans] = -torch.inf
         if self.temperature == 0:
             return logits.argmax(-1)
         # Nucleus: Holtzman et al. 2020, the smallest set of tokens whose probability reaches top_p.
-        values, order = (logits / self.temperature).topk(min(256, logits.shape[-1]), dim=-1)
-        probabilities = values.softmax(-1)
+        values, order = logits.topk(min(256, logits.shape[-1]), dim=-1)
+        probabilities = (values.float() / self.temperature).softmax(-1)
         before = probabilities.cumsum(-1) - probabilities
         probabilities = probabilities.masked_fill(before >= self.top_p, 0.0)
         cumulative = probabilities.cumsum(-1)
