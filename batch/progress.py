@@ -28,6 +28,7 @@ class Progress:
         self._wants_bar = sys.stderr.isatty() and total > 0
         self._is_silent = answers_between and sys.stdout.isatty()
         self._done = 0
+        self._doing = ""
         self._failed = 0
         self._began = self._spoke = time.monotonic()
         self._bar: RichProgress | None = None
@@ -51,13 +52,23 @@ class Progress:
         self._done += 1
         self._failed += failed
         if self._bar is not None and self._task is not None:
-            note = f"{self._per_minute():.1f} a minute" + (f", {self._failed} failed" if self._failed else "")
-            self._bar.update(self._task, completed=self._done, note=note)
+            self._bar.update(self._task, completed=self._done, note=self._note())
         elif self._is_silent:
             return
         elif time.monotonic() - self._spoke >= EVERY_SECONDS and self._done < self._total:
             self._spoke = time.monotonic()
             click.echo(self._line(), err=True)
+
+    def show(self, doing: str) -> None:
+        """Shows beside the bar what is being done just now."""
+        self._doing = doing
+        if self._bar is not None and self._task is not None:
+            self._bar.update(self._task, note=self._note())
+
+    def _note(self) -> str:
+        parts = [f"{self._per_minute():.1f} a minute"] if self._done else []
+        parts += [f"{self._failed} failed"] if self._failed else []
+        return ", ".join([*parts, *([self._doing] if self._doing else [])])
 
     def grow(self, count: int) -> None:
         """There are `count` more than was known; may be called from another thread."""

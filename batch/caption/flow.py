@@ -63,10 +63,11 @@ def caption_clips(
     load: Callable[[Callable[[str], None]], PromptWriter],
     sink: Sink,
     say: Callable[[str], None],
+    show: Callable[[str], None] = lambda doing: None,
 ) -> bool:
     """True when every job came to its end, False when somebody asked to stop.
 
-    jobs: taken as they are needed, in another thread. Decoding and measuring start at once in worker processes
+    jobs: taken as they are needed, in another thread. show: is told what is being done just now. Decoding and measuring start at once in worker processes
     and go on while the writer is loaded and while it writes. A clip's error costs its row; an error of the
     model or of the output ends the run.
 
@@ -83,14 +84,17 @@ def caption_clips(
         ahead=options.batch_size + 2 * options.workers,
     )
     with prefetcher:
+        show("loading the model")
         writing = _load(prefetcher, settings, load, say) if prefetcher.wait_for_work() else None
         with StopRequest(say) as stop:
             while not prefetcher.is_exhausted() and not stop.asked:
+                show("measuring")
                 taken = prefetcher.take(
                     options.batch_size, patience_seconds=BATCH_PATIENCE_SECONDS, stopping=stop.is_asked
                 )
                 if not stop.asked:
                     _record_broken(taken, settings, sink)
+                    show(f"writing {sum(one.sheet is not None for one in taken)} prompts")
                     _write(taken, writing, settings, sink)
             return not stop.asked
 

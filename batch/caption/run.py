@@ -170,6 +170,7 @@ class CaptionRun:
                 load=self.source.load,
                 sink=sink,
                 say=progress.say,
+                show=progress.show,
             )
         except KeyboardInterrupt:
             return False

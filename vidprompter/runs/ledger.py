@@ -293,6 +293,11 @@ class Ledger:
                     (stage, base),
                 ).rowcount
                 self._db.execute(
+                    "INSERT INTO main.runs (stage, started_at, ended_at, outcome, settings, summary) SELECT stage, "
+                    "started_at, ended_at, outcome, settings, summary FROM other.runs WHERE stage=?",
+                    (stage,),
+                )
+                self._db.execute(
                     "INSERT OR IGNORE INTO main.roots (id, path) SELECT id, path FROM other.roots"
                 )
         finally:
