@@ -67,9 +67,10 @@ def caption_clips(
 ) -> bool:
     """True when every job came to its end, False when somebody asked to stop.
 
-    jobs: taken as they are needed, in another thread. show: is told what is being done just now. Decoding and measuring start at once in worker processes
-    and go on while the writer is loaded and while it writes. A clip's error costs its row; an error of the
-    model or of the output ends the run.
+    jobs: taken as they are needed, in another thread. show: is told what is being done just now.
+
+    Decoding and measuring start at once in worker processes and go on while the writer is loaded and while it
+    writes. A clip's error costs its row; an error of the model or of the output ends the run.
 
     Raises:
         ModelError, RunError: see above.
