@@ -7,7 +7,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
@@ -95,6 +95,20 @@ class VidPrompter:
         """What runs it."""
         return self._writer.engine
 
+    @property
+    def spare_cores(self) -> Callable[[], int] | None:
+        """How many cores the model may use just now, see `SharesCores`; None: all, or no say in it."""
+        from vidprompter.engines.protocol import SharesCores
+
+        return self._writer.spare_cores if isinstance(self._writer, SharesCores) else None
+
+    @spare_cores.setter
+    def spare_cores(self, ask: Callable[[], int] | None) -> None:
+        from vidprompter.engines.protocol import SharesCores
+
+        if isinstance(self._writer, SharesCores):
+            self._writer.spare_cores = ask
+
     def caption(
         self,
         video: str | Path | Clip,
@@ -131,7 +145,11 @@ class VidPrompter:
             yield from self.generate_batch(part)
 
     def generate_batch(self, requests: Sequence[Request]) -> list[Prompt | VidPrompterError]:
-        """One result per request, in order; a request that cannot be answered gives its error."""
+        """One result per request, in order; a request that cannot be answered gives its error.
+
+        Raises:
+            OutOfMemory: the memory does not hold so many at once; with fewer it may.
+        """
         return list(self._writer.generate_batch(requests))
 
     def _one(self, request: Request) -> Prompt:

@@ -7,12 +7,12 @@ best is mended (`vidprompter.facts.repair`) and returned with flags that say wha
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, replace
 from functools import cached_property
 from pathlib import Path
 from random import Random
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from vidprompter.engines.decoding import Drawn, Row, draw, seed_of
 from vidprompter.engines.prompting import END_OF_TURN, chat, context
@@ -21,7 +21,7 @@ from vidprompter.facts.check import Problem, check, gender_known, repeated_ngram
 from vidprompter.facts.lexicon import GENDERED
 from vidprompter.facts.repair import Mended, mend
 from vidprompter.sheet.lines import UNTRAINED, SheetLines, lines_of
-from vidprompter.tasks import Finish, Prompt, Request, Task
+from vidprompter.tasks import Finish, Prompt, Request, Sampling, Task
 
 if TYPE_CHECKING:
     from models.language import LanguageModel
@@ -61,6 +61,23 @@ class _Job:
 
 
 @dataclass(frozen=True)
+class _Round:
+    """One go at a job; `number` is its place among the requests. A second go has other seeds and is never greedy."""
+
+    number: int
+    job: _Job
+    attempt: int
+
+    @property
+    def temperature(self) -> float:
+        return self.job.request.sampling.temperature or (0.0 if self.attempt == 0 else 0.7)
+
+    @property
+    def rows(self) -> int:
+        return self.job.request.sampling.candidates if self.temperature else 1
+
+
+@dataclass(frozen=True)
 class _Choice:
     """The best candidate so far."""
 
@@ -79,11 +96,15 @@ class BuiltinEngine:
     engine = "builtin"
 
     def __init__(
-        self, name: str = "builtin", *, dtype: str = "auto", device: str = "auto", rows: int = 16
+        self, name: str = "builtin", *, dtype: str = "auto", device: str = "auto", rows: int | None = None
     ) -> None:
-        """rows: how many candidates are drawn at once at most."""
+        """rows: how many candidates are drawn at once at most; by default what the memory holds, up to 128.
+
+        spare_cores: see `vidprompter.engines.protocol.SharesCores`.
+        """
         self.model = name
-        self._dtype, self._device, self._rows = dtype, device, rows
+        self._dtype, self._device, self._given_rows = dtype, device, rows
+        self.spare_cores: Callable[[], int] | None = None
 
     @property
     def adapter(self) -> Path:
@@ -119,6 +140,19 @@ class BuiltinEngine:
         name = str(kind).removeprefix("torch.")
         return replace(loaded, dtype=name, why=f"{self.model}: {name} on {loaded.device} ({why})")
 
+    @cached_property
+    def _rows(self) -> int:
+        from vidprompter.engines.memory import free_bytes, rows_that_fit
+
+        if self._given_rows is not None:
+            return self._given_rows
+        return rows_that_fit(
+            self._loaded.model.config,
+            itemsize=self._loaded.model.dtype.itemsize,
+            new_tokens=Sampling().max_new_tokens,
+            free=free_bytes(self._loaded.device),
+        )
+
     def load(self) -> str:
         """Load the weights now; returns one line on what was chosen and why."""
         return str(self._loaded.why)
@@ -128,7 +162,17 @@ class BuiltinEngine:
         self.__dict__.pop("_loaded", None)
 
     def generate_batch(self, requests: Sequence[Request]) -> list[Prompt | VidPrompterError]:
-        """One result per request, in order; a request that cannot be answered gives its error."""
+        """One result per request, in order; a request that cannot be answered gives its error.
+
+        Raises:
+            OutOfMemory: not with so many at once; nothing of them is kept.
+        """
+        from vidprompter.engines.memory import within_memory
+
+        self.load()
+        return within_memory(lambda: self._generate(requests), requests=len(requests))
+
+    def _generate(self, requests: Sequence[Request]) -> list[Prompt | VidPrompterError]:
         results: dict[int, Prompt | VidPrompterError] = {}
         jobs: dict[int, _Job] = {}
         for i, request in enumerate(requests):
@@ -136,8 +180,8 @@ class BuiltinEngine:
                 jobs[i] = self._prepare(request)
             except VidPrompterError as error:
                 results[i] = error
-        for part in _parts(jobs, self._rows):
-            results |= self._write(part)
+        best = self._draw_all(jobs)
+        results |= {i: self._finish(jobs[i], choice) for i, choice in best.items()}
         return [results[i] for i in range(len(requests))]
 
     def _prepare(self, request: Request) -> _Job:
@@ -172,40 +216,51 @@ class BuiltinEngine:
             )
         )
 
-    def _write(self, jobs: dict[int, _Job]) -> dict[int, Prompt | VidPrompterError]:
-        best = self._round(jobs, 0)
-        again = {i: jobs[i] for i, choice in best.items() if choice.weight >= _RETRY_WEIGHT}
-        if again:
-            for i, choice in self._round(again, 1).items():
-                best[i] = min(best[i], choice, key=lambda c: c.weight)
-        return {i: self._finish(jobs[i], choice) for i, choice in best.items()}
+    def _draw_all(self, jobs: dict[int, _Job]) -> dict[int, _Choice]:
+        """The best candidate of each job. Second rounds ride along with other jobs: few rows take long alone."""
+        best: dict[int, _Choice] = {}
+        parts = _parts([_Round(i, jobs[i], 0) for i in jobs], self._rows)
+        again: list[_Round] = []
+        while parts or again:
+            part = parts.pop(0) if parts else []
+            room = self._rows - sum(one.rows for one in part)
+            while again and (not part or again[0].rows <= room):
+                room -= again[0].rows
+                part.append(again.pop(0))
+            for one, choice in self._draw(part):
+                number = one.number
+                best[number] = min(best.get(number, choice), choice, key=lambda c: c.weight)
+                if one.attempt == 0 and choice.weight >= _RETRY_WEIGHT:
+                    again.append(replace(one, attempt=1))
+        return best
 
-    def _round(self, jobs: dict[int, _Job], attempt: int) -> dict[int, _Choice]:
-        """The best candidate of each job. Requests with other sampling options are drawn apart."""
-        groups: dict[Any, list[int]] = {}
-        for i, job in jobs.items():
-            groups.setdefault(job.request.sampling, []).append(i)
-        chosen = {}
+    def _draw(self, rounds: list[_Round]) -> list[tuple[_Round, _Choice]]:
+        """Each with its best candidate. Requests with other sampling options are drawn apart."""
+        groups: dict[tuple[int, float, float], list[_Round]] = {}
+        for one in rounds:
+            sampling = one.job.request.sampling
+            groups.setdefault((sampling.max_new_tokens, one.temperature, sampling.top_p), []).append(one)
+        chosen = []
         tokenizer = self._loaded.tokenizer
         stop = {tokenizer.eos_token_id, tokenizer.convert_tokens_to_ids(END_OF_TURN)}
-        for sampling, members in groups.items():
-            greedy = sampling.temperature == 0 and attempt == 0
-            count = 1 if greedy else sampling.candidates
+        for (max_new_tokens, temperature, top_p), members in groups.items():
             rows = [
-                Row(jobs[i].ids, tuple(self._seed(jobs[i], attempt, c) for c in range(count)), jobs[i].banned)
-                for i in members
+                Row(m.job.ids, tuple(self._seed(m.job, m.attempt, c) for c in range(m.rows)), m.job.banned)
+                for m in members
             ]
             drawn = draw(
                 self._loaded.model,
                 rows,
-                max_new_tokens=sampling.max_new_tokens,
-                temperature=sampling.temperature or (0.0 if attempt == 0 else 0.7),
-                top_p=sampling.top_p,
+                max_new_tokens=max_new_tokens,
+                temperature=temperature,
+                top_p=top_p,
                 stop=sorted(t for t in stop if t is not None),
                 pad=tokenizer.pad_token_id or 0,
+                spare_cores=self.spare_cores,
             )
-            for i, candidates in zip(members, drawn, strict=True):
-                chosen[i] = min((self._judged(jobs[i], c) for c in candidates), key=lambda c: c.weight)
+            for one, candidates in zip(members, drawn, strict=True):
+                judged = (self._judged(one.job, candidate) for candidate in candidates)
+                chosen.append((one, min(judged, key=lambda c: c.weight)))
         return chosen
 
     def _seed(self, job: _Job, attempt: int, candidate: int) -> int:
@@ -262,16 +317,17 @@ def _measure(request: Request) -> SceneSheet:
     return measure_sheet(request.video, start=request.start, end=request.end)
 
 
-def _parts(jobs: dict[int, _Job], rows: int) -> list[dict[int, _Job]]:
-    """Jobs in groups of at most `rows` candidates, contexts of similar length together."""
-    order = sorted(jobs, key=lambda i: (len(jobs[i].ids), i))
-    parts: list[dict[int, _Job]] = []
-    filled = rows
-    for i in order:
-        need = jobs[i].request.sampling.candidates
-        if not parts or filled + need > rows:
-            parts.append({})
+def _parts(rounds: list[_Round], rows: int) -> list[list[_Round]]:
+    """Rounds in groups of at most `rows` candidates, contexts of similar length together, groups alike in size."""
+    order = sorted(rounds, key=lambda one: (len(one.job.ids), one.number))
+    total = sum(one.rows for one in order)
+    fair = -(-total // max(1, -(-total // rows)))
+    parts: list[list[_Round]] = []
+    filled = 0
+    for one in order:
+        if not parts or filled >= fair or filled + one.rows > rows:
+            parts.append([])
             filled = 0
-        parts[-1][i] = jobs[i]
-        filled += need
+        parts[-1].append(one)
+        filled += one.rows
     return parts

@@ -6,7 +6,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.vidprompter.tiny import tiny_llama
-from vidprompter.engines.decoding import Drawn, Row, draw, seed_of
+from vidprompter.engines.cache import ROOM, roomy_cache
+from vidprompter.engines.decoding import ASK_STEPS, Drawn, Row, _Bans, draw, seed_of
 
 MODEL = tiny_llama()
 CONTEXTS = [(5, 9, 30), (7, 44, 12, 80, 3), (61,), (2, 3, 4, 5, 6, 7, 8, 9)]
@@ -65,3 +66,55 @@ def test_seeds_are_the_same_on_every_machine() -> None:
     assert seed_of("a", 1) == 4742018630964328543
     assert seed_of("a", 1) != seed_of("a1")
     assert 0 <= seed_of("x") < 2**63
+
+
+def test_a_cache_with_room_holds_what_a_plain_one_does() -> None:
+    from transformers.cache_utils import DynamicCache
+
+    roomy, plain = roomy_cache(), DynamicCache()
+    states = torch.randn(2, 3, 2, 5 + 3 * ROOM, 8)
+    at = 5
+    for cache in (roomy, plain):
+        cache.update(*states[:, :, :, :5], layer_idx=0)
+    for step in range(2 * ROOM):
+        new = states[:, : len(roomy.layers[0].keys), :, at : at + 1]
+        both = [cache.update(*new, layer_idx=0) for cache in (roomy, plain)]
+        assert all(torch.equal(a, b) for a, b in zip(*both, strict=True))
+        at += 1
+        if step in (3, ROOM + 2):
+            kept = torch.tensor([2, 0, 2]) if step == 3 else torch.tensor([1])
+            roomy.batch_select_indices(kept)
+            plain.batch_select_indices(kept)
+        assert roomy.get_seq_length() == plain.get_seq_length() == at
+
+
+@given(
+    st.lists(st.lists(st.integers(0, 3), min_size=1, max_size=3).map(tuple), max_size=6),
+    st.lists(st.integers(0, 3), max_size=6),
+)
+def test_bans_are_what_would_complete_a_sequence(sequences: list[tuple[int, ...]], text: list[int]) -> None:
+    expected = {s[-1] for s in sequences if (*text, s[-1])[-len(s) :] == s}
+    assert set(_Bans(sequences).now(text)) == expected
+
+
+def test_threads_follow_the_free_cores_and_come_back() -> None:
+    before = torch.get_num_threads()
+    asked = []
+
+    def spare() -> int:
+        asked.append(torch.get_num_threads())
+        return (0, 2)[len(asked) > 1]  # never less than one
+
+    seen = set()
+    hook = MODEL.register_forward_hook(lambda *_: seen.add(torch.get_num_threads()))
+    rows = [Row(c, (1, 2)) for c in CONTEXTS]
+    try:
+        free = drawn(rows)
+        shared = draw(
+            MODEL, rows, max_new_tokens=12, temperature=1.0, top_p=0.9, stop=(), pad=0, spare_cores=spare
+        )
+    finally:
+        hook.remove()
+    assert shared == free
+    assert len(asked) == 1 + 12 // ASK_STEPS and {1, 2} <= seen
+    assert torch.get_num_threads() == before
