@@ -21,6 +21,8 @@ from vidprompter.runs.fingerprint import Fingerprint
 from vidprompter.tasks import Prompt
 
 BATCH_PATIENCE_SECONDS = 30.0
+# The first batches are small: somebody watches, and a run that is killed early has something to show for it.
+FIRST_BATCH = 8
 
 
 @dataclass(frozen=True)
@@ -88,11 +90,11 @@ def caption_clips(
         show("loading the model")
         writing = _load(prefetcher, settings, load, say) if prefetcher.wait_for_work() else None
         with StopRequest(say) as stop:
+            size = min(FIRST_BATCH, options.batch_size)
             while not prefetcher.is_exhausted() and not stop.asked:
                 show("measuring")
-                taken = prefetcher.take(
-                    options.batch_size, patience_seconds=BATCH_PATIENCE_SECONDS, stopping=stop.is_asked
-                )
+                taken = prefetcher.take(size, patience_seconds=BATCH_PATIENCE_SECONDS, stopping=stop.is_asked)
+                size = min(2 * size, options.batch_size)
                 if not stop.asked:
                     _record_broken(taken, settings, sink)
                     show(f"writing {sum(one.sheet is not None for one in taken)} prompts")

@@ -168,6 +168,19 @@ def test_batches_are_full_and_work_ahead_is_bounded() -> None:
     assert len({row["path"] for row in sink.rows}) == 60
 
 
+def test_the_first_batches_are_small() -> None:
+    sizes: list[int] = []
+
+    class Counting(LetterWriter):
+        def generate_batch(self, requests: Sequence[Request]) -> list:  # type: ignore[type-arg]
+            sizes.append(len(requests))
+            return super().generate_batch(requests)
+
+    todo = jobs(*(f"c{i}" for i in range(60)))
+    assert flow(todo, Kept(), load=lambda say: Counting(), options=replace(OPTIONS, batch_size=32))
+    assert sizes == [8, 16, 32, 4]
+
+
 def test_a_batch_does_not_wait_for_ever_for_the_last_clip() -> None:
     todo = jobs("a", "hang")
     read = reader(measure, whole=False)
