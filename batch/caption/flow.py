@@ -21,7 +21,7 @@ from vidprompter.runs.fingerprint import Fingerprint
 from vidprompter.tasks import Prompt
 
 BATCH_PATIENCE_SECONDS = 30.0
-# The first batches are small: somebody watches, and a run that is killed early has something to show for it.
+# The first batch is small: somebody watches, and a run that is killed early has something to show for it.
 FIRST_BATCH = 8
 
 
@@ -94,7 +94,7 @@ def caption_clips(
             while not prefetcher.is_exhausted() and not stop.asked:
                 show("measuring")
                 taken = prefetcher.take(size, patience_seconds=BATCH_PATIENCE_SECONDS, stopping=stop.is_asked)
-                size = min(2 * size, options.batch_size)
+                size = options.batch_size
                 if not stop.asked:
                     _record_broken(taken, settings, sink)
                     show(f"writing {sum(one.sheet is not None for one in taken)} prompts")

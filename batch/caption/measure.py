@@ -10,6 +10,7 @@ from typing import TypeAlias
 from batch.caption.jobs import ClipJob, Stretch, file_of
 from batch.inputs.stored import on_disk
 from vidprompter.errors import VidPrompterError
+from vidprompter.heap import trim_heap
 from vidprompter.runs.fingerprint import MISSING, Fingerprint, fingerprint
 from vidprompter.sheet.types import SceneSheet
 
@@ -54,3 +55,5 @@ def _read(job: ClipJob, *, measure: Measure, whole: bool) -> Read:
         return Read(mark, stretches=stretches)
     except VidPrompterError as error:
         return Read(mark, error=error)
+    finally:
+        trim_heap()  # clips of all sizes come by

@@ -20,6 +20,7 @@ from vidprompter.errors import GenerationError, InputError, VidPrompterError, We
 from vidprompter.facts.check import Problem, check, gender_known, repeated_ngram, weight
 from vidprompter.facts.lexicon import GENDERED
 from vidprompter.facts.repair import Mended, mend
+from vidprompter.heap import trim_heap
 from vidprompter.sheet.lines import UNTRAINED, SheetLines, lines_of
 from vidprompter.tasks import Finish, Prompt, Request, Sampling, Task
 
@@ -137,6 +138,7 @@ class BuiltinEngine:
         merge_adapter(loaded.model, self.adapter)
         kind, why = working_dtype(self._dtype, loaded.device)
         loaded.model.to(kind)
+        trim_heap()  # the weights in float32 were here twice
         name = str(kind).removeprefix("torch.")
         return replace(loaded, dtype=name, why=f"{self.model}: {name} on {loaded.device} ({why})")
 

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from vidprompter.errors import OutOfMemory
+from vidprompter.heap import trim_heap
 
 T = TypeVar("T")
 
@@ -42,6 +43,8 @@ def within_memory(work: Callable[[], T], *, requests: int) -> T:
     except Exception as error:
         if not is_out_of_memory(error):
             raise
+    finally:
+        trim_heap()
     _give_back()
     many = f"{requests} requests at once" if requests > 1 else "one request"
     raise OutOfMemory(f"out of memory while writing {many}; try a smaller --batch-size, or free some memory")
