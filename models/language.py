@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -42,6 +43,9 @@ def load_language_model(dtype: str = "auto", device: str = "auto") -> LanguageMo
         WeightsMissing: Not fetched yet.
         ModelError: There is no such dtype or device.
     """
+    # oneDNN keeps a compiled kernel for every shape it met, 1024 of them by default, and contexts have all lengths:
+    # 100 MB of a long run. A step needs few. Read when the first kernel is compiled.
+    os.environ.setdefault("ONEDNN_PRIMITIVE_CACHE_CAPACITY", "100")
     from transformers import AutoModelForCausalLM, AutoTokenizer
 
     entry = registry().get(ENTRY)
