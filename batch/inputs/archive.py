@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import math
 import os
 from collections import Counter
 from collections.abc import Callable, Iterator
@@ -12,7 +11,7 @@ from pathlib import PurePosixPath
 from typing import Any, BinaryIO
 
 from batch.inputs.entry import ClipEntry, Member
-from batch.inputs.sidecar import MAX_SHORT_CHARACTERS, checked_short
+from batch.inputs.sidecar import MAX_SHORT_CHARACTERS, checked_seconds, checked_short
 from batch.inputs.stored import ARCHIVE_SUFFIX, on_disk, open_clip
 from batch.inputs.tarscan import Namer, Stored, Unusable, is_clip, open_plain, scan_tar
 from vidprompter.errors import InputError, VidPrompterError
@@ -178,16 +177,7 @@ def _texts_for(clip: str, texts: list[Stored]) -> dict[str, Stored]:
 
 
 def _seconds(fields: dict[str, Any], name: str, where: str) -> float | None:
-    value = fields.get(name)
-    if value is None or value == "":
-        return None
-    try:
-        seconds = float(value)
-    except (TypeError, ValueError):
-        seconds = math.nan
-    if not math.isfinite(seconds) or seconds < 0:
-        raise InputError(f"{where}: {name!r} is {value!r}; it must be seconds, 0 or more")
-    return seconds
+    return checked_seconds(fields.get(name), f"{where}: {name!r}")
 
 
 def _bytes_of(file: BinaryIO, member: Stored, most: int) -> bytes:

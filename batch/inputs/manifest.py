@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import os
 from collections.abc import Callable, Iterator, Mapping
 from functools import lru_cache
@@ -10,7 +9,7 @@ from typing import Any
 
 from batch.inputs.columns import COLUMNS
 from batch.inputs.entry import ClipEntry
-from batch.inputs.sidecar import checked_short
+from batch.inputs.sidecar import checked_seconds, checked_short
 from batch.inputs.tables import Row, Rows, csv_rows, jsonl_rows, parquet_rows
 from vidprompter.errors import InputError, VidPrompterError
 from vidprompter.video.files import show
@@ -119,17 +118,9 @@ class _Places:
         return checked_short(row.short, where)
 
     def _seconds(self, column: str, value: Any, row: Row) -> float | None:
-        if value == "":
+        if value == "":  # most rows; the message is made for the others alone
             return None
-        try:
-            seconds = float(value)
-        except (TypeError, ValueError):
-            seconds = math.nan
-        if not math.isfinite(seconds) or seconds < 0:
-            raise InputError(
-                f"{self._where(row)}: {self._names[column]!r} is {value!r}; it must be seconds, 0 or more"
-            )
-        return seconds
+        return checked_seconds(value, f"{self._where(row)}: {self._names[column]!r}")
 
     def _where(self, row: Row) -> str:
         return f"{self._shown} {self._unit} {row.number}"

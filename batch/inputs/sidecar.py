@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import errno
+import math
 import os
 import stat
+from typing import Any
 
 from vidprompter.errors import InputError
 from vidprompter.video.files import show
@@ -60,3 +62,20 @@ def checked_short(text: str, where: str) -> str | None:
 
 def _unusable(path: str, reason: str | None) -> InputError:
     return InputError(f"the sidecar {show(path)} cannot be used ({reason}); see --no-sidecar")
+
+
+def checked_seconds(value: Any, where: str) -> float | None:
+    """`value` as seconds, None where there is none.
+
+    Raises:
+        InputError: it is no number, or below 0; `where` names it.
+    """
+    if value is None or value == "":
+        return None
+    try:
+        seconds = float(value)
+    except (TypeError, ValueError):
+        seconds = math.nan
+    if not math.isfinite(seconds) or seconds < 0:
+        raise InputError(f"{where} is {value!r}; it must be seconds, 0 or more")
+    return seconds
