@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from itertools import islice
 from typing import Any, Literal, TypedDict
 
@@ -133,7 +133,7 @@ def _row(request: Request, result: Prompt | VidPrompterError, identity: WriterId
         "model": identity.model,
         "revision": identity.revision,
         "engine": identity.engine,
-        "settings": asdict(request.sampling),
+        "settings": request.sampling.fields(),
         "seed": request.seed,
     }
     if isinstance(result, Prompt):

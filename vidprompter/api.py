@@ -8,7 +8,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -17,18 +16,8 @@ from vidprompter.errors import CapabilityError, UnknownModel, VidPrompterError
 from vidprompter.tasks import Prompt, Request, Sampling, Task
 
 if TYPE_CHECKING:
-    from vidprompter.engines.protocol import Engine, WriterIdentity
+    from vidprompter.engines.protocol import Capabilities, Engine, WriterIdentity
     from vidprompter.video.clip import Clip
-
-
-@dataclass(frozen=True)
-class Capabilities:
-    """What an engine can do; what it cannot do it refuses with `CapabilityError`."""
-
-    video: bool
-    beams: bool
-    logprobs: bool
-    streaming: bool
 
 
 def _known(name: str, engine: str) -> None:
@@ -43,9 +32,13 @@ def _known(name: str, engine: str) -> None:
 class VidPrompter:
     """Writes prompts with one model. Weights are loaded at the first request."""
 
-    def __init__(self, writer: Engine, capabilities: Capabilities) -> None:
+    def __init__(self, writer: Engine) -> None:
         self._writer = writer
-        self.capabilities = capabilities
+
+    @property
+    def capabilities(self) -> Capabilities:
+        """What the engine can do; the rest it refuses with `CapabilityError`."""
+        return self._writer.capabilities
 
     @classmethod
     def load(cls, name_or_path: str = "builtin", engine: str = "auto") -> VidPrompter:
@@ -58,7 +51,7 @@ class VidPrompter:
         _known(name_or_path, engine)
         from vidprompter.engines.builtin import BuiltinEngine
 
-        return cls(BuiltinEngine(), Capabilities(video=True, beams=False, logprobs=False, streaming=False))
+        return cls(BuiltinEngine())
 
     @classmethod
     def identify(cls, name_or_path: str = "builtin", engine: str = "auto") -> WriterIdentity:

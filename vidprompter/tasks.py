@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from vidprompter.video.clip import Clip
 
 Finish = Literal["stop", "length", "loop"]
+MAX_BEAMS = 64
 
 
 class Task(StrEnum):
@@ -26,14 +27,27 @@ class Task(StrEnum):
 
 @dataclass(frozen=True)
 class Sampling:
-    """How text is drawn. `temperature` 0 is greedy; `candidates` are drawn, checked and the best is kept."""
+    """How text is drawn. `temperature` 0 is greedy; `candidates` are drawn, checked and the best is kept.
+
+    beams: 2 or more is a beam search of that width, which returns all its beams; nothing is drawn then, so that
+    `temperature` becomes 0 and `candidates` 1. stop: texts that end the answer where they appear.
+    """
 
     max_new_tokens: int = 256
     temperature: float = 0.7
     top_p: float = 0.9
     candidates: int = 4
+    beams: int = 1
+    stop: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
+        if not 1 <= self.beams <= MAX_BEAMS:
+            raise InputError(f"beams is {self.beams}; it must be 1 (no beam search) to {MAX_BEAMS}")
+        if self.beams > 1:
+            object.__setattr__(self, "temperature", 0.0)
+            object.__setattr__(self, "candidates", 1)
+        if not all(self.stop):
+            raise InputError("stop holds an empty text; give the texts that end an answer")
         if self.max_new_tokens < 1:
             raise InputError(f"max_new_tokens is {self.max_new_tokens}; it must be at least 1")
         if self.temperature < 0:
@@ -42,6 +56,32 @@ class Sampling:
             raise InputError(f"top_p is {self.top_p}; it must be in (0, 1]")
         if self.candidates < 1:
             raise InputError(f"candidates is {self.candidates}; it must be at least 1")
+
+    def fields(self) -> dict[str, Any]:
+        """The options by name; `beams` and `stop` only where they are used, so that old runs keep their keys."""
+        unused = {"beams": 1, "stop": ()}
+        return {k: v for k, v in asdict(self).items() if k not in unused or v != unused[k]}
+
+
+@dataclass(frozen=True)
+class Wording:
+    """What the words of a prompt must keep to.
+
+    locked: phrases that are kept letter for letter. avoid: words that must not be mentioned, in no inflection.
+    prefix: put in front of the text as it is, such as the trigger word of a LoRA. target: name of a target profile
+    (`vidprompter/targets/`), whose token limit the prompt keeps. language: ISO 639-1 code of the prompt, None for
+    English.
+    """
+
+    locked: tuple[str, ...] = ()
+    avoid: tuple[str, ...] = ()
+    prefix: str = ""
+    target: str | None = None
+    language: str | None = None
+
+    def fields(self) -> dict[str, Any]:
+        """Those that were asked for, by name; empty where nothing was."""
+        return {k: v for k, v in asdict(self).items() if v}
 
 
 @dataclass(frozen=True)
@@ -61,6 +101,7 @@ class Request:
     variant: int = 0
     seed: int = 0
     sampling: Sampling = field(default_factory=Sampling)
+    wording: Wording = field(default_factory=Wording)
 
     def __post_init__(self) -> None:
         has_video = self.video is not None or self.sheet is not None
@@ -76,12 +117,45 @@ class Request:
 
 
 @dataclass(frozen=True)
+class Beam:
+    """One text of a beam search. logprob: sum of the natural logarithms of its tokens' probabilities, the end's too.
+
+    tokens: its length, without the end.
+    """
+
+    text: str
+    logprob: float
+    tokens: int
+    finish: Finish = "stop"
+
+
+@dataclass(frozen=True)
+class TokenLogprobs:
+    """How likely a model finds a text after a request.
+
+    ids: the text's tokens, the end of the answer last. logprobs: natural logarithm of each one's probability, <= 0.
+    """
+
+    text: str
+    ids: tuple[int, ...]
+    logprobs: tuple[float, ...]
+
+    @property
+    def total(self) -> float:
+        """log p(text | request)."""
+        return float(sum(self.logprobs))
+
+
+@dataclass(frozen=True)
 class Prompt:
     """One prompt that was written, with all that is needed to write it again.
 
     tokens_in, tokens_out: language-model tokens of context and answer. finish: "stop" (the model ended),
     "length" (cut at max_new_tokens) or "loop" (repetition that retries could not cure).
-    flags: what a reader should know, e.g. "camera_repaired"; empty is good.
+    flags: what a reader should know, e.g. "camera_repaired"; empty is good. logprob: log p of the model's own text
+    (before anything was mended), None where the engine does not tell. beams: all beams, the best first, where a beam
+    search was asked for. tokens_visual: tokens that the frames took, part of tokens_in. negative: the negative prompt
+    that goes with it, where the target model takes one.
     """
 
     text: str
@@ -97,6 +171,10 @@ class Prompt:
     flags: tuple[str, ...] = ()
     settings: dict[str, Any] = field(default_factory=dict)
     sheet: SceneSheet | None = None
+    logprob: float | None = None
+    beams: tuple[Beam, ...] = ()
+    tokens_visual: int = 0
+    negative: str | None = None
 
     def __str__(self) -> str:
         return self.text

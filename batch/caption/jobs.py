@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -42,7 +42,7 @@ class CaptionSettings:
     @cached_property
     def sampling_fields(self) -> dict[str, Any]:
         """The sampling options by name."""
-        return asdict(self.sampling)
+        return self.sampling.fields()
 
     @cached_property
     def key_text(self) -> str:

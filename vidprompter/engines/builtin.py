@@ -7,8 +7,8 @@ best is mended (`vidprompter.facts.repair`) and returned with flags that say wha
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass, replace
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 from random import Random
@@ -16,13 +16,14 @@ from typing import TYPE_CHECKING
 
 from vidprompter.engines.decoding import Drawn, Row, draw, seed_of
 from vidprompter.engines.prompting import END_OF_TURN, chat, context
-from vidprompter.errors import GenerationError, InputError, VidPrompterError, WeightsMissing
+from vidprompter.engines.protocol import Capabilities
+from vidprompter.errors import CapabilityError, GenerationError, InputError, VidPrompterError, WeightsMissing
 from vidprompter.facts.check import Problem, check, gender_known, repeated_ngram, weight
 from vidprompter.facts.lexicon import GENDERED
 from vidprompter.facts.repair import Mended, mend
 from vidprompter.heap import trim_heap
 from vidprompter.sheet.lines import UNTRAINED, SheetLines, lines_of
-from vidprompter.tasks import Finish, Prompt, Request, Sampling, Task
+from vidprompter.tasks import Finish, Prompt, Request, Sampling, Task, TokenLogprobs
 
 if TYPE_CHECKING:
     from models.language import LanguageModel
@@ -95,6 +96,7 @@ class BuiltinEngine:
     """SmolLM2-135M-Instruct with our adapter, behind the scene sheet. Loads nothing until it first writes."""
 
     engine = "builtin"
+    capabilities = Capabilities(video=True, beams=False, logprobs=False, streaming=False)
 
     def __init__(
         self, name: str = "builtin", *, dtype: str = "auto", device: str = "auto", rows: int | None = None
@@ -162,6 +164,22 @@ class BuiltinEngine:
     def unload(self) -> None:
         """Drop the weights; the next request loads them again."""
         self.__dict__.pop("_loaded", None)
+
+    def logprobs(self, request: Request, texts: Sequence[str]) -> list[TokenLogprobs]:
+        """Not yet here.
+
+        Raises:
+            CapabilityError: always.
+        """
+        raise CapabilityError(f"{self.model} cannot tell log-probabilities")
+
+    def stream(self, request: Request) -> Iterator[str]:
+        """Not yet here.
+
+        Raises:
+            CapabilityError: always.
+        """
+        raise CapabilityError(f"{self.model} cannot stream")
 
     def generate_batch(self, requests: Sequence[Request]) -> list[Prompt | VidPrompterError]:
         """One result per request, in order; a request that cannot be answered gives its error.
@@ -300,7 +318,7 @@ class BuiltinEngine:
             tokens_in=len(job.ids),
             tokens_out=len(choice.drawn.ids),
             flags=(*mended.flags, *dict.fromkeys(f"left:{p.kind}" for p in left if p.weight >= 0.5)),
-            settings=asdict(request.sampling)
+            settings=request.sampling.fields()
             | {"dtype": str(self._loaded.dtype), "device": str(self._loaded.device)},
             sheet=job.sheet,
         )

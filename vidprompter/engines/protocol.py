@@ -2,12 +2,28 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Protocol, runtime_checkable
 
 from vidprompter.errors import VidPrompterError
-from vidprompter.tasks import Prompt, Request
+from vidprompter.tasks import Prompt, Request, TokenLogprobs
+
+
+@dataclass(frozen=True)
+class Capabilities:
+    """What an engine can do; what it cannot do it refuses with `CapabilityError`.
+
+    logprobs: the probabilities of given texts, and with them evidence per word. streaming: text as it is written.
+    frames: wants the frames of a clip; False: a scene sheet stands for them. languages: writes others than English.
+    """
+
+    video: bool
+    beams: bool
+    logprobs: bool
+    streaming: bool
+    frames: bool = False
+    languages: bool = False
 
 
 @dataclass(frozen=True)
@@ -45,8 +61,33 @@ class PromptWriter(Protocol):
 class Engine(PromptWriter, Protocol):
     """A writer whose weights are loaded when first needed, or before."""
 
+    @property
+    def capabilities(self) -> Capabilities:
+        """What it can do, known before anything is loaded."""
+        ...
+
     def load(self) -> str:
         """Loads the weights now; one line on what was chosen and why."""
+        ...
+
+    def unload(self) -> None:
+        """Drops the weights and gives their memory back; the next request loads them again."""
+        ...
+
+    def logprobs(self, request: Request, texts: Sequence[str]) -> list[TokenLogprobs]:
+        """For each text its tokens' log-probabilities as the answer to `request`, which is encoded once.
+
+        Raises:
+            CapabilityError: this engine cannot tell.
+        """
+        ...
+
+    def stream(self, request: Request) -> Iterator[str]:
+        """The model's text as it is written, in pieces; unlike `generate_batch` nothing is checked or mended.
+
+        Raises:
+            CapabilityError: this engine cannot stream.
+        """
         ...
 
 

@@ -178,7 +178,7 @@ def test_the_front_door_passes_the_cores_on() -> None:
     writer = VidPrompter.load("builtin")
     assert isinstance(writer, SharesCores) and writer.spare_cores is None
     engine = tiny_engine(rows=2)
-    front = VidPrompter(engine, writer.capabilities)
+    front = VidPrompter(engine)
     asked: list[int] = []
     front.spare_cores = lambda: asked.append(1) or 1  # type: ignore[func-returns-value]
     assert all(isinstance(one, Prompt) for one in front.generate_batch(ideas(2)))
