@@ -13,7 +13,7 @@ import hashlib
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -34,16 +34,60 @@ class Row:
 
 @dataclass(frozen=True)
 class Drawn:
-    """One candidate: its token ids without the end token, and whether the model ended it."""
+    """One candidate: its token ids without the end token, and whether the model ended it.
+
+    end: the end token, None where it was cut or ended by a stop text. logprob: natural logarithm of the probability
+    of ids and end, by the model's own distribution (temperature 1, nothing banned); None unless it was asked for.
+    """
 
     ids: tuple[int, ...]
     stopped: bool
+    end: int | None = None
+    logprob: float | None = None
+
+
+@dataclass
+class Encoded:
+    """R contexts that the model has read. Rows of the cache are theirs, padded on the left.
+
+    logits: (R, V) after the last token. mask: (R, L) int64, 0 for padding. position: (R, 1) int64 of the next token.
+    """
+
+    logits: Tensor
+    cache: Any
+    mask: Tensor
+    position: Tensor
+
+    def select(self, rows: Tensor) -> Encoded:
+        """Those of the rows (B,), which may repeat; this one's cache becomes theirs."""
+        self.cache.batch_select_indices(rows)
+        return Encoded(self.logits[rows], self.cache, self.mask[rows], self.position[rows])
 
 
 def seed_of(*parts: object) -> int:
     """A 63-bit seed from `parts`, the same on every machine."""
     digest = hashlib.sha256("\x1f".join(map(str, parts)).encode()).digest()
     return int.from_bytes(digest[:8], "big") >> 1
+
+
+OnToken: TypeAlias = Callable[[int, int, int], None]
+"""Is told (row, candidate, token id) of each token as it is drawn, end tokens not among them."""
+
+
+@dataclass(frozen=True)
+class Drawing:
+    """How rows are continued. temperature 0 is greedy.
+
+    stop: tokens that end a row. ends: says of a row's tokens whether they hold a stop text; None: there is none.
+    logprobs: whether `Drawn.logprob` is wanted, which costs a pass over the vocabulary for each token.
+    """
+
+    max_new_tokens: int
+    temperature: float
+    top_p: float
+    stop: frozenset[int]
+    ends: Callable[[Sequence[int]], bool] | None = None
+    logprobs: bool = False
 
 
 def draw(
@@ -56,15 +100,72 @@ def draw(
     stop: Sequence[int],
     pad: int,
     spare_cores: Callable[[], int] | None = None,
+    on_token: OnToken | None = None,
 ) -> list[list[Drawn]]:
     """For each row one candidate per seed, in the order of its seeds. temperature 0 is greedy.
 
     spare_cores: is asked now and then how many threads to compute on; None leaves them as they are.
     """
+    drawing = Drawing(max_new_tokens, temperature, top_p, frozenset(stop))
+    return draw_from(
+        model,
+        lambda: encode_texts(model, [row.ids for row in rows], pad),
+        rows,
+        drawing,
+        spare_cores=spare_cores,
+        on_token=on_token,
+    )
+
+
+def draw_from(
+    model: Any,
+    encode: Callable[[], Encoded],
+    rows: Sequence[Row],
+    drawing: Drawing,
+    *,
+    spare_cores: Callable[[], int] | None = None,
+    on_token: OnToken | None = None,
+) -> list[list[Drawn]]:
+    """As `draw`, of contexts that `encode` has the model read, in the order of `rows`; `Row.ids` is not looked at."""
     import torch
 
     with torch.inference_mode(), _threads_as(spare_cores) as adapt:
-        return _Drawing(model, rows, temperature, top_p, frozenset(stop), pad).run(max_new_tokens, adapt)
+        adapt(0)
+        return _Drawing(model, encode(), rows, drawing, on_token).run(adapt)
+
+
+def encode_texts(model: Any, contexts: Sequence[Sequence[int]], pad: int) -> Encoded:
+    """Contexts of text alone, read in one go."""
+    import torch
+
+    from vidprompter.engines.cache import roomy_cache
+
+    device = model.get_input_embeddings().weight.device
+    longest = max(len(ids) for ids in contexts)
+    ids = torch.tensor([[pad] * (longest - len(one)) + list(one) for one in contexts], device=device)
+    mask = torch.tensor([[0] * (longest - len(one)) + [1] * len(one) for one in contexts], device=device)
+    out = model(
+        input_ids=ids,
+        attention_mask=mask,
+        position_ids=(mask.cumsum(1) - 1).clamp(min=0),
+        past_key_values=roomy_cache(),
+        use_cache=True,
+        logits_to_keep=1,
+    )
+    return Encoded(out.logits[:, -1], out.past_key_values, mask, mask.sum(1, keepdim=True))
+
+
+def step(model: Any, tokens: Tensor, cache: Any, mask: Tensor, position: Tensor) -> Tensor:
+    """Logits (B, V) after tokens (B,) at position (B, 1); mask (B, L) counts them already."""
+    out = model(
+        input_ids=tokens[:, None],
+        attention_mask=mask,
+        position_ids=position,
+        past_key_values=cache,
+        use_cache=True,
+    )
+    logits: Tensor = out.logits[:, -1]
+    return logits
 
 
 @contextmanager
@@ -91,118 +192,99 @@ class _Drawing:
     """The state of one call of `draw`: rows still open, their cache, what they have written."""
 
     def __init__(
-        self,
-        model: Any,
-        rows: Sequence[Row],
-        temperature: float,
-        top_p: float,
-        stop: frozenset[int],
-        pad: int,
+        self, model: Any, encoded: Encoded, rows: Sequence[Row], drawing: Drawing, on_token: OnToken | None
     ) -> None:
         import torch
 
-        self.model, self.temperature, self.top_p, self.stop = model, temperature, top_p, stop
-        self.device = model.get_input_embeddings().weight.device
+        self.model, self.drawing, self.on_token = model, drawing, on_token
         self.owners = [(r, c) for r, row in enumerate(rows) for c in range(len(row.seeds))]
         self.banned = [_Bans(rows[r].banned) for r, _ in self.owners]
         self.streams = [torch.Generator().manual_seed(rows[r].seeds[c]) for r, c in self.owners]
         self.texts: list[list[int]] = [[] for _ in self.owners]
         self.stopped = [False] * len(self.owners)
+        self.ends: list[int | None] = [None] * len(self.owners)
+        self.logprobs = [0.0] * len(self.owners)
         self.counts = [len(row.seeds) for row in rows]
-        longest = max(len(row.ids) for row in rows)
-        ids = [[pad] * (longest - len(row.ids)) + list(row.ids) for row in rows]
-        mask = [[0] * (longest - len(row.ids)) + [1] * len(row.ids) for row in rows]
-        self.ids = torch.tensor(ids, device=self.device)
-        self.mask = torch.tensor(mask, device=self.device)
+        # Contexts were read once; here each is repeated for its candidates.
+        self.device = encoded.logits.device
+        self.state = encoded.select(torch.tensor([r for r, _ in self.owners], device=self.device))
 
-    def run(self, max_new_tokens: int, adapt: Callable[[int], None]) -> list[list[Drawn]]:
+    def run(self, adapt: Callable[[int], None]) -> list[list[Drawn]]:
         import torch
 
-        adapt(0)
-        logits, cache = self._encode()
+        state, last = self.state, self.drawing.max_new_tokens - 1
         alive = list(range(len(self.owners)))
-        position = self.mask.sum(1, keepdim=True)
         idle = 0  # steps of rows that were finished already
-        for step in range(max_new_tokens):
-            token = self._choose(logits, alive)
+        for number in range(last + 1):
+            token = self._choose(state.logits, alive)
             self._take(alive, token.tolist())
             open_now = [i for i, row in enumerate(alive) if not self.stopped[row]]
-            if not open_now or step + 1 == max_new_tokens:
+            if not open_now or number == last:
                 break
             # Rows leave in groups, since every selection copies the cache, which costs about as much as a step
             # of half of its rows.
             idle += len(alive) - len(open_now)
             if 2 * idle >= len(open_now):
                 index = torch.tensor(open_now, device=self.device)
-                cache.batch_select_indices(index)
-                self.mask, position, token = self.mask[index], position[index], token[index]
+                state, token = state.select(index), token[index]
                 alive = [alive[i] for i in open_now]
                 idle = 0
-            self.mask = torch.nn.functional.pad(self.mask, (0, 1), value=1)
-            adapt(step + 1)
-            out = self.model(
-                input_ids=token[:, None],
-                attention_mask=self.mask,
-                position_ids=position,
-                past_key_values=cache,
-                use_cache=True,
-            )
-            position = position + 1
-            logits = out.logits[:, -1]
+            state.mask = torch.nn.functional.pad(state.mask, (0, 1), value=1)
+            adapt(number + 1)
+            state.logits = step(self.model, token, state.cache, state.mask, state.position)
+            state.position = state.position + 1
         return self._grouped()
 
     def _take(self, alive: Sequence[int], tokens: Sequence[int]) -> None:
         for row, token in zip(alive, tokens, strict=True):
             if self.stopped[row]:
                 continue
-            if token in self.stop:
+            if token in self.drawing.stop:
                 self.stopped[row] = True
-            else:
-                self.texts[row].append(token)
-
-    def _encode(self) -> tuple[Tensor, Any]:
-        """Last logits (B, V) and the cache, of contexts encoded once and repeated per candidate."""
-        import torch
-
-        from vidprompter.engines.cache import roomy_cache
-
-        positions = (self.mask.cumsum(1) - 1).clamp(min=0)
-        out = self.model(
-            input_ids=self.ids,
-            attention_mask=self.mask,
-            position_ids=positions,
-            past_key_values=roomy_cache(),
-            use_cache=True,
-            logits_to_keep=1,
-        )
-        repeat = torch.tensor([r for r, _ in self.owners], device=self.device)
-        cache = out.past_key_values
-        cache.batch_select_indices(repeat)
-        self.mask = self.mask[repeat]
-        return out.logits[:, -1][repeat], cache
+                self.ends[row] = token
+                continue
+            self.texts[row].append(token)
+            if self.on_token is not None:
+                self.on_token(*self.owners[row], token)
+            if self.drawing.ends is not None and self.drawing.ends(self.texts[row]):
+                self.stopped[row] = True
 
     def _choose(self, logits: Tensor, alive: Sequence[int]) -> Tensor:
         """One token per open row: (B,) int64."""
+        if not self.drawing.logprobs:
+            return self._pick(logits, alive)
+        own = logits.float().log_softmax(-1)
+        token = self._pick(logits, alive)
+        for row, logprob in zip(alive, own.gather(-1, token[:, None]).squeeze(-1).tolist(), strict=True):
+            self.logprobs[row] += 0.0 if self.stopped[row] else logprob
+        return token
+
+    def _pick(self, logits: Tensor, alive: Sequence[int]) -> Tensor:
         import torch
 
         forbidden = [(i, t) for i, row in enumerate(alive) for t in self.banned[row].now(self.texts[row])]
         if forbidden:
             where = torch.tensor(forbidden, device=logits.device)
             logits[where[:, 0], where[:, 1]] = -torch.inf
-        if self.temperature == 0:
+        if self.drawing.temperature == 0:
             return logits.argmax(-1)
         # Nucleus: Holtzman et al. 2020, the smallest set of tokens whose probability reaches top_p.
         values, order = logits.topk(min(MOST_LIKELY, logits.shape[-1]), dim=-1)
-        probabilities = (values.float() / self.temperature).softmax(-1)
+        probabilities = (values.float() / self.drawing.temperature).softmax(-1)
         before = probabilities.cumsum(-1) - probabilities
-        probabilities = probabilities.masked_fill(before >= self.top_p, 0.0)
+        probabilities = probabilities.masked_fill(before >= self.drawing.top_p, 0.0)
         cumulative = probabilities.cumsum(-1)
         uniform = torch.stack([torch.rand(1, generator=self.streams[row]) for row in alive]).to(logits.device)
         pick = (cumulative < uniform * cumulative[:, -1:]).sum(-1, keepdim=True)
         return order.gather(-1, pick.clamp(max=order.shape[-1] - 1)).squeeze(-1)
 
     def _grouped(self) -> list[list[Drawn]]:
-        drawn = [Drawn(tuple(t), s) for t, s in zip(self.texts, self.stopped, strict=True)]
+        drawn = [
+            Drawn(tuple(text), stopped, end, logprob if self.drawing.logprobs else None)
+            for text, stopped, end, logprob in zip(
+                self.texts, self.stopped, self.ends, self.logprobs, strict=True
+            )
+        ]
         grouped, at = [], 0
         for count in self.counts:
             grouped.append(drawn[at : at + count])
