@@ -41,16 +41,25 @@ class PackageSource:
 
 @dataclass(frozen=True)
 class HubSource:
-    """A model hub repository at a pinned commit; asked only when the user pulls this entry by name."""
+    """A model hub repository; asked only when the user pulls this entry by name.
+
+    commit: 40 hex digits; None where the table pins none: the commit of `main` is then looked up at the pull, and
+    recorded on this machine. bytes: of what a pull fetches; approximate: that number is not exact, and the hub is
+    asked for the true one before anything is fetched.
+    """
 
     repo: str
-    commit: str
+    commit: str | None
     bytes: int
+    approximate: bool = False
 
     @property
     def revision(self) -> str:
-        """`repo@` and the first 12 digits of the commit."""
-        return f"{self.repo}@{self.commit[:12]}"
+        """`repo@` and the first 12 digits of the commit; "repo@unpinned" before the first pull of what has none."""
+        from models.fetching.hub_cache import commit_here
+
+        commit = self.commit or commit_here(self.repo)
+        return f"{self.repo}@{commit[:12] if commit else 'unpinned'}"
 
 
 @dataclass(frozen=True)

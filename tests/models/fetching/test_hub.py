@@ -36,5 +36,5 @@ def test_the_pinned_commit_and_no_other(tmp_path: Path) -> None:
     assert look(tmp_path) == "None"
     right = repo / "snapshots" / COMMIT
     right.mkdir()
-    (right / "config.json").write_text("{}")
+    (right / "model.safetensors").write_bytes(b"")
     assert look(tmp_path) == str(right)
