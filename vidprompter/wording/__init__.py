@@ -5,6 +5,19 @@ Nothing here imports torch or spaCy before a text is mended, so that usage error
 
 from __future__ import annotations
 
+from vidprompter.wording.checks import checked
+from vidprompter.wording.inflections import inflections
 from vidprompter.wording.instructions import instructions, language_name
+from vidprompter.wording.loops import is_loop
+from vidprompter.wording.mentions import find_mentions, holds_locked, mentions
 
-__all__ = ["instructions", "language_name"]
+__all__ = [
+    "checked",
+    "find_mentions",
+    "holds_locked",
+    "inflections",
+    "instructions",
+    "is_loop",
+    "language_name",
+    "mentions",
+]
