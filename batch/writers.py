@@ -5,18 +5,19 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from vidprompter.engines.protocol import PromptWriter, WriterIdentity
+from vidprompter.engines.protocol import BUILTIN, Capabilities, PromptWriter, WriterIdentity
 
 
 @dataclass(frozen=True)
 class WriterSource:
-    """identity: known without loading. load: gives the writer, ready; takes seconds and memory.
+    """identity, capabilities: known without loading. load: gives the writer, ready; takes seconds and memory.
 
     `load` is handed a function that tells the user, in one line, what was chosen and why.
     """
 
     identity: WriterIdentity
     load: Callable[[Callable[[str], None]], PromptWriter]
+    capabilities: Capabilities = BUILTIN
 
 
 def writer_source(model: str) -> WriterSource:

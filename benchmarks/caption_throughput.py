@@ -158,7 +158,7 @@ def alone(folder: Path) -> dict[str, Any]:
             temperature=sampling.temperature,
             top_p=sampling.top_p,
             max_new_tokens=sampling.max_new_tokens,
-            num_return_sequences=sampling.candidates,
+            num_return_sequences=sampling.resolved(4).candidates,
             eos_token_id=stop,
             pad_token_id=tokenizer.pad_token_id or 0,
         )

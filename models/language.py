@@ -50,7 +50,7 @@ def load_language_model(dtype: str = "auto", device: str = "auto") -> LanguageMo
 
     entry = registry().get(ENTRY)
     folder = entry.path() / FOLDER
-    chosen = _device(device)
+    chosen = working_device(device)
     kind, why = _dtype(dtype, chosen)
     tokenizer = AutoTokenizer.from_pretrained(folder, local_files_only=True)
     with no_progress_bars():
@@ -75,7 +75,12 @@ def working_dtype(dtype: str, device: str) -> tuple[torch.dtype, str]:
     return _dtype(dtype, torch.device(device))
 
 
-def _device(device: str) -> torch.device:
+def working_device(device: str) -> torch.device:
+    """The torch device that "auto" (a CUDA GPU if there is one, else the CPU) or a name stands for.
+
+    Raises:
+        ModelError: There is no such device here.
+    """
     import torch
 
     if device == "auto":

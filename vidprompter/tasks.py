@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from enum import StrEnum
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
 from vidprompter.errors import InputError
 
@@ -29,6 +29,7 @@ class Task(StrEnum):
 class Sampling:
     """How text is drawn. `temperature` 0 is greedy; `candidates` are drawn, checked and the best is kept.
 
+    candidates: None is the model's own default (`Capabilities.candidates`): 4 with `builtin`, 1 with large models.
     beams: 2 or more is a beam search of that width, which returns all its beams; nothing is drawn then, so that
     `temperature` becomes 0 and `candidates` 1. stop: texts that end the answer where they appear.
     """
@@ -36,7 +37,7 @@ class Sampling:
     max_new_tokens: int = 256
     temperature: float = 0.7
     top_p: float = 0.9
-    candidates: int = 4
+    candidates: int | None = None
     beams: int = 1
     stop: tuple[str, ...] = ()
 
@@ -54,8 +55,12 @@ class Sampling:
             raise InputError(f"temperature is {self.temperature}; it must be 0 (greedy) or more")
         if not 0 < self.top_p <= 1:
             raise InputError(f"top_p is {self.top_p}; it must be in (0, 1]")
-        if self.candidates < 1:
+        if self.candidates is not None and self.candidates < 1:
             raise InputError(f"candidates is {self.candidates}; it must be at least 1")
+
+    def resolved(self, candidates: int) -> Sampling:
+        """The same with the model's own number of candidates where none was asked for."""
+        return self if self.candidates is not None else replace(self, candidates=candidates)
 
     def fields(self) -> dict[str, Any]:
         """The options by name; `beams` and `stop` only where they are used, so that old runs keep their keys."""
@@ -120,12 +125,12 @@ class Request:
 class Beam:
     """One text of a beam search. logprob: sum of the natural logarithms of its tokens' probabilities, the end's too.
 
-    tokens: its length, without the end.
+    ids: its tokens as the model wrote them, the end among them. finish: "stop" or "length".
     """
 
     text: str
     logprob: float
-    tokens: int
+    ids: tuple[int, ...] = ()
     finish: Finish = "stop"
 
 
@@ -155,7 +160,8 @@ class Prompt:
     flags: what a reader should know, e.g. "camera_repaired"; empty is good. logprob: log p of the model's own text
     (before anything was mended), None where the engine does not tell. beams: all beams, the best first, where a beam
     search was asked for. tokens_visual: tokens that the frames took, part of tokens_in. negative: the negative prompt
-    that goes with it, where the target model takes one.
+    that goes with it, where the target model takes one. ids: the model's own tokens, the end among them, from which
+    `logprobs` can start; empty where the engine does not tell.
     """
 
     text: str
@@ -175,6 +181,11 @@ class Prompt:
     beams: tuple[Beam, ...] = ()
     tokens_visual: int = 0
     negative: str | None = None
+    ids: tuple[int, ...] = ()
 
     def __str__(self) -> str:
         return self.text
+
+
+Answer: TypeAlias = str | Prompt | Beam
+"""A text whose probability is asked for; of a `Prompt` or `Beam` the model's own tokens count, not its text's."""

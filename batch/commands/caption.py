@@ -83,7 +83,9 @@ BATCH_CLIPS = 32
 @click.option("--model", default="builtin", show_default=True, help="Registry name, folder or hub id.")
 @click.option("--seed", type=click.IntRange(0, 2**63 - 1), default=0, show_default=True)
 @click.option(
-    "--candidates", type=int, default=DEFAULTS.candidates, show_default=True, help="Drawn; the best is kept."
+    "--candidates",
+    type=int,
+    help="Drawn for each prompt; the best is kept.  [default: 4 with builtin, else 1]",
 )
 @click.option("--max-new-tokens", type=int, default=DEFAULTS.max_new_tokens, show_default=True)
 @click.option(
@@ -132,6 +134,7 @@ def caption_command(paths: tuple[str, ...], **options: Any) -> int:
     )
     entries = begun(collect_clips(given, talk.say))  # a mistyped path is said before anything is written
     source = writer_source(options["model"])
+    sampling = sampling.resolved(source.capabilities.candidates)
     cut = Split(per_shot=options["per_shot"], every=options["every"])
     run = CaptionRun(
         settings=CaptionSettings(source.identity, sampling, options["seed"], split=cut if cut else None),

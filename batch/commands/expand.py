@@ -48,7 +48,9 @@ DEFAULTS = Sampling()
 @click.option("--model", default="builtin", show_default=True, help="Registry name, folder or hub id.")
 @click.option("--seed", type=click.IntRange(0, 2**63 - 1), default=0, show_default=True)
 @click.option(
-    "--candidates", type=int, default=DEFAULTS.candidates, show_default=True, help="Drawn; the best is kept."
+    "--candidates",
+    type=int,
+    help="Drawn for each prompt; the best is kept.  [default: 4 with builtin, else 1]",
 )
 @click.option("--max-new-tokens", type=int, default=DEFAULTS.max_new_tokens, show_default=True)
 @click.option(
@@ -64,7 +66,7 @@ def expand_command(
     variants: int,
     model: str,
     seed: int,
-    candidates: int,
+    candidates: int | None,
     max_new_tokens: int,
     temperature: float,
     batch_size: int,
@@ -73,10 +75,11 @@ def expand_command(
     """Puts the parts together; see the help text."""
     sampling = Sampling(max_new_tokens=max_new_tokens, temperature=temperature, candidates=candidates)
     asked = list(_all_ideas(ideas, source_file))
+    source = writer_source(model)
     return expand(
         asked,
-        ExpandOptions(sampling, seed, variants, batch_size),
-        writer_source(model),
+        ExpandOptions(sampling.resolved(source.capabilities.candidates), seed, variants, batch_size),
+        source,
         show=_Printer(len(asked) * variants > 1),
         answer=_answer,
         say=_say,

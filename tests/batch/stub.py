@@ -87,8 +87,8 @@ def main(arguments: Sequence[str]) -> int:
     import batch.commands.caption as caption
     import batch.commands.expand as expand
 
-    caption.writer_source = lambda model: stub_source()  # type: ignore[assignment]
-    expand.writer_source = lambda model: stub_source()  # type: ignore[assignment]
+    caption.writer_source = lambda *_: stub_source()  # type: ignore[assignment]
+    expand.writer_source = lambda *_: stub_source()  # type: ignore[assignment]
     caption.CaptionRun = _measured_by_stub(batch.caption.run.CaptionRun)  # type: ignore[assignment, misc]
     return _real_run(arguments)
 

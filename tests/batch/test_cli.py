@@ -11,6 +11,7 @@ import click
 import pytest
 
 from batch.cli import COMMANDS, cli, run
+from tests.batch.stub import stub_source
 from vidprompter.errors import InputError, OutputError
 
 HEAVY = ("torch", "numpy", "cv2", "rich", "transformers", "av", "decord", "onnxruntime", "spacy", "pydantic")
@@ -101,7 +102,7 @@ def test_errors_become_one_line_and_a_code(
         raise error
 
     monkeypatch.setattr(expand, "expand", fails)
-    monkeypatch.setattr(expand, "writer_source", lambda model: None)
+    monkeypatch.setattr(expand, "writer_source", lambda *_: stub_source())
     assert run(["expand", "an idea"]) == code
     said = capsys.readouterr().err.strip().splitlines()
     assert len(said) == 1

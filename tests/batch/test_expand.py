@@ -17,7 +17,7 @@ from tests.batch.stub import stub_source
 def _stub(monkeypatch: pytest.MonkeyPatch) -> None:
     import batch.commands.expand as command
 
-    monkeypatch.setattr(command, "writer_source", lambda model: stub_source())
+    monkeypatch.setattr(command, "writer_source", lambda *_: stub_source())
 
 
 def put_stdin(monkeypatch: pytest.MonkeyPatch, content: bytes) -> None:

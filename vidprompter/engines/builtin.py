@@ -16,14 +16,14 @@ from typing import TYPE_CHECKING
 
 from vidprompter.engines.decoding import Drawn, Row, draw, seed_of
 from vidprompter.engines.prompting import END_OF_TURN, chat, context
-from vidprompter.engines.protocol import Capabilities
+from vidprompter.engines.protocol import BUILTIN
 from vidprompter.errors import CapabilityError, GenerationError, InputError, VidPrompterError, WeightsMissing
 from vidprompter.facts.check import Problem, check, gender_known, repeated_ngram, weight
 from vidprompter.facts.lexicon import GENDERED
 from vidprompter.facts.repair import Mended, mend
 from vidprompter.heap import trim_heap
 from vidprompter.sheet.lines import UNTRAINED, SheetLines, lines_of
-from vidprompter.tasks import Finish, Prompt, Request, Sampling, Task, TokenLogprobs
+from vidprompter.tasks import Answer, Finish, Prompt, Request, Sampling, Task, TokenLogprobs
 
 if TYPE_CHECKING:
     from models.language import LanguageModel
@@ -76,7 +76,7 @@ class _Round:
 
     @property
     def rows(self) -> int:
-        return self.job.request.sampling.candidates if self.temperature else 1
+        return (self.job.request.sampling.candidates or 1) if self.temperature else 1
 
 
 @dataclass(frozen=True)
@@ -96,7 +96,7 @@ class BuiltinEngine:
     """SmolLM2-135M-Instruct with our adapter, behind the scene sheet. Loads nothing until it first writes."""
 
     engine = "builtin"
-    capabilities = Capabilities(video=True, beams=False, logprobs=False, streaming=False)
+    capabilities = BUILTIN
 
     def __init__(
         self, name: str = "builtin", *, dtype: str = "auto", device: str = "auto", rows: int | None = None
@@ -165,7 +165,7 @@ class BuiltinEngine:
         """Drop the weights; the next request loads them again."""
         self.__dict__.pop("_loaded", None)
 
-    def logprobs(self, request: Request, texts: Sequence[str]) -> list[TokenLogprobs]:
+    def logprobs(self, request: Request, texts: Sequence[Answer]) -> list[TokenLogprobs]:
         """Not yet here.
 
         Raises:
@@ -217,7 +217,14 @@ class BuiltinEngine:
             )
         user = context(request.task, lines=lines.render() if lines else None, short=short)
         ids = self._loaded.tokenizer(chat(user), add_special_tokens=False)["input_ids"]
-        return _Job(replace(request, short=short), sheet, lines, tuple(ids), self._bans(lines, short))
+        sampling = request.sampling.resolved(self.capabilities.candidates)
+        return _Job(
+            replace(request, short=short, sampling=sampling),
+            sheet,
+            lines,
+            tuple(ids),
+            self._bans(lines, short),
+        )
 
     def _bans(self, lines: SheetLines | None, short: str | None) -> tuple[tuple[int, ...], ...]:
         if lines is None:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Protocol, runtime_checkable
 
 from vidprompter.errors import VidPrompterError
-from vidprompter.tasks import Prompt, Request, TokenLogprobs
+from vidprompter.tasks import Answer, Prompt, Request, TokenLogprobs
 
 
 @dataclass(frozen=True)
@@ -16,6 +16,7 @@ class Capabilities:
 
     logprobs: the probabilities of given texts, and with them evidence per word. streaming: text as it is written.
     frames: wants the frames of a clip; False: a scene sheet stands for them. languages: writes others than English.
+    candidates: how many are drawn for a request that does not say.
     """
 
     video: bool
@@ -24,6 +25,11 @@ class Capabilities:
     streaming: bool
     frames: bool = False
     languages: bool = False
+    candidates: int = 1
+
+
+BUILTIN = Capabilities(video=True, beams=False, logprobs=False, streaming=False, candidates=4)
+"""What the built-in engine can do."""
 
 
 @dataclass(frozen=True)
@@ -74,7 +80,7 @@ class Engine(PromptWriter, Protocol):
         """Drops the weights and gives their memory back; the next request loads them again."""
         ...
 
-    def logprobs(self, request: Request, texts: Sequence[str]) -> list[TokenLogprobs]:
+    def logprobs(self, request: Request, texts: Sequence[Answer]) -> list[TokenLogprobs]:
         """For each text its tokens' log-probabilities as the answer to `request`, which is encoded once.
 
         Raises:
