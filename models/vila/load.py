@@ -37,14 +37,15 @@ def load_vila(
 
     dtype: of all parts. conversation: a name in `models.vila.conversation.CONVERSATIONS`; None: told from the
     checkpoint. llm_options: further options of `from_pretrained` for the language model, such as
-    `attn_implementation`, `device_map` or `quantization_config`; with the last two the language model lies where
-    they say, tower and projector on `device`.
+    `attn_implementation`, `quantization_config` or a `device_map` of its own; tower and projector lie on `device`.
 
     Raises:
         ModelError: The folder is not a VILA-1.5 this loader knows, or its weights are pickles.
         WeightsMissing: Weights are not there.
         WeightsCorrupt: A tensor is missing, has no place or has another shape than the configs say.
     """
+    import torch
+
     from models.vila.conversation import choose_conversation
     from models.vila.model import VilaModel
     from models.vila.processor import VilaProcessor, choose_image_token, pad_token_id
@@ -52,16 +53,16 @@ def load_vila(
     config = read_config(path)
     tokenizer = _tokenizer(config.llm)
     template = choose_conversation(tokenizer, folder=config.folder, name=conversation)
-    vision = _vision_tower(config, dtype)
+    # Straight to where it will lie: 16 GB of the 8B need not pass through the main memory.
+    options = {"dtype": dtype, "device_map": {"": torch.device(device)}}
+    vision = _vision_tower(config, options)
     images = _image_processor(config, vision.config.image_size)
-    llm = _llm(config, dtype, dict(llm_options or {}))
+    llm = _llm(config, {**options, **(llm_options or {})})
     token = choose_image_token(tokenizer, llm.config.vocab_size)
     projector = _projector(config, vision.config.hidden_size, llm.config.hidden_size, dtype)
-    if not {"device_map", "quantization_config"} & (llm_options or {}).keys():
-        llm.to(device)
     model = VilaModel(
         llm=llm,
-        vision_tower=vision.to(device),
+        vision_tower=vision,
         projector=projector.to(device),
         image_token_id=token,
         select_layer=config.select_layer,
@@ -83,8 +84,17 @@ def load_vila(
 
 
 def _tokenizer(folder: Path) -> Any:
+    from importlib.util import find_spec
+
     from transformers import AutoTokenizer
 
+    spelled = (folder / "tokenizer.model").is_file() and not (folder / "tokenizer.json").is_file()
+    if (
+        spelled and find_spec("sentencepiece") is None
+    ):  # the 3B's; transformers would ask for tiktoken, which is no help
+        raise ModelError(
+            f"{folder / 'tokenizer.model'} is read with sentencepiece; run: pip install sentencepiece"
+        )
     try:
         return AutoTokenizer.from_pretrained(folder, local_files_only=True, trust_remote_code=False)
     except (OSError, ValueError, ImportError) as error:
@@ -93,7 +103,7 @@ def _tokenizer(folder: Path) -> Any:
         ) from error
 
 
-def _llm(config: VilaConfig, dtype: torch.dtype, options: dict[str, Any]) -> PreTrainedModel:
+def _llm(config: VilaConfig, options: dict[str, Any]) -> PreTrainedModel:
     import torch
     from transformers import LlamaConfig, LlamaForCausalLM
 
@@ -107,10 +117,10 @@ def _llm(config: VilaConfig, dtype: torch.dtype, options: dict[str, Any]) -> Pre
         ignored=lambda name: name.endswith("rotary_emb.inv_freq"),  # computed since transformers 4.32
         optional=("lm_head.weight",) if wanted.tie_word_embeddings else (),
     )
-    return _from_pretrained(LlamaForCausalLM, folder, {"dtype": dtype, **options})
+    return _from_pretrained(LlamaForCausalLM, folder, options)
 
 
-def _vision_tower(config: VilaConfig, dtype: torch.dtype) -> PreTrainedModel:
+def _vision_tower(config: VilaConfig, options: dict[str, Any]) -> PreTrainedModel:
     import torch
     from transformers import SiglipVisionConfig, SiglipVisionModel
 
@@ -133,7 +143,7 @@ def _vision_tower(config: VilaConfig, dtype: torch.dtype) -> PreTrainedModel:
         rename=_plain,
         ignored=lambda name: name.endswith("embeddings.position_ids"),  # counted, not stored, since 4.31
     )
-    return _from_pretrained(SiglipVisionModel, folder, {"dtype": dtype, "config": wanted})
+    return _from_pretrained(SiglipVisionModel, folder, {**options, "config": wanted})
 
 
 def _projector(

@@ -26,7 +26,6 @@ class VilaModelConfig(PreTrainedConfig):  # type: ignore[misc]  # transformers i
     """
 
     model_type = "vila_1_5"
-    is_composition = True
 
     def __init__(
         self,

@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 
 from models.errors import ModelError, WeightsCorrupt, WeightsMissing
-from tests.models.vila.tiny import write_tiny_vila
+from tests.models.vila.tiny import ROPE_THETA, write_tiny_vila
 
 torch = pytest.importorskip("torch")
 
@@ -66,6 +66,11 @@ def test_ids_of_the_generation_config_count_too(copy: Path) -> None:
     eot = processor.tokenizer.convert_tokens_to_ids("<|eot_id|>")
     assert model.generation_config.eos_token_id == [257, 260, eot]
     assert model.generation_config.bos_token_id == processor.tokenizer.bos_token_id
+
+
+def test_keys_of_older_configs_are_honoured(loaded: tuple[Any, Any]) -> None:
+    """`rope_theta` stands elsewhere since transformers 5; Llama 3 with the wrong one writes nonsense."""
+    assert loaded[0].config.get_text_config().rope_parameters["rope_theta"] == ROPE_THETA
 
 
 def test_every_part_has_the_asked_dtype(tiny: Path) -> None:
@@ -216,6 +221,15 @@ def test_no_tokenizer(copy: Path) -> None:
         load(copy)
 
 
+def test_a_tokenizer_that_needs_a_package(copy: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "sentencepiece", None)  # as where it is not installed
+    (copy / "llm" / "tokenizer.json").rename(copy / "llm" / "tokenizer.model")
+    with pytest.raises(
+        ModelError, match=r"tokenizer\.model is read with sentencepiece; run: pip install sentencepiece"
+    ):
+        load(copy)
+
+
 def test_an_ordinary_folder_is_none_of_ours(tiny: Path) -> None:
     assert is_vila_folder(tiny)
     assert not is_vila_folder(tiny / "llm")
@@ -245,3 +259,13 @@ def shard(folder: Path) -> list[Path]:
     places = {name: file.name for file, part in zip(files, parts, strict=True) for name in part}
     (folder / "model.safetensors.index.json").write_text(json.dumps({"metadata": {}, "weight_map": places}))
     return files
+
+
+@pytest.mark.gpu
+def test_on_a_gpu(tiny: Path, loaded: tuple[Any, Any]) -> None:
+    model, processor = load_vila(tiny, dtype=torch.float32, device="cuda")
+    assert {weight.device.type for weight in model.parameters()} == {"cuda"}
+    frames = np.random.default_rng(0).integers(0, 256, (2, 20, 30, 3), dtype=np.uint8)
+    given = processor([processor.apply_chat("What?", frames=2)], [frames]).to("cuda")
+    with torch.inference_mode():
+        assert torch.allclose(model(**given).logits.cpu(), answer(loaded), atol=1e-3)

@@ -1,4 +1,4 @@
-"""A random VILA-1.5 checkpoint of a few kilobytes, in exactly the layout that is published.
+"""A tiny random VILA-1.5 checkpoint, in exactly the layout that is published.
 
 Written by the real classes: LlamaForCausalLM, SiglipVisionModel, SiglipImageProcessor, a fast tokenizer. Tensor names
 are those of the published files, which begin with `vision_model.` in the tower; transformers 5 writes them without.
@@ -15,6 +15,7 @@ PATCH = 14
 TOKENS_PER_FRAME = 4  # 3 x 3 patches, padded to 4 x 4, folded to 2 x 2
 VISION_WIDTH = 16
 TEXT_WIDTH = 32
+ROPE_THETA = 500_000.0
 
 _LLAMA_3 = ["<|begin_of_text|>", "<|end_of_text|>"]
 _LLAMA_3 += [f"<|reserved_special_token_{i}|>" for i in range(4)]
@@ -126,8 +127,17 @@ def _write_llm(folder: Path, tokenizer: Any) -> dict[str, Any]:
         initializer_range=0.2,  # far from uniform, so that a misplaced token shows
     )
     LlamaForCausalLM(config).save_pretrained(folder)
+    said = json.loads((folder / "tokenizer_config.json").read_text())
+    (folder / "tokenizer_config.json").write_text(
+        json.dumps(said | {"tokenizer_class": "PreTrainedTokenizerFast"})
+    )
     return _config(
-        folder, tokenizer_model_max_length=1024, tokenizer_padding_side="right", model_max_length=1024
+        folder,
+        rope_theta=ROPE_THETA,
+        rope_scaling=None,
+        tokenizer_model_max_length=1024,
+        tokenizer_padding_side="right",
+        model_max_length=1024,
     )
 
 
@@ -181,8 +191,10 @@ def _write_projector(folder: Path) -> dict[str, Any]:
 
 
 def _config(folder: Path, **extra: Any) -> dict[str, Any]:
-    """The config just saved, with `extra` keys added in the file too."""
+    """The config just saved, with `extra` keys, in the file too, and with the names of transformers 4.36."""
     path = folder / "config.json"
-    config: dict[str, Any] = {**json.loads(path.read_text()), **extra}
+    config: dict[str, Any] = {**json.loads(path.read_text()), **extra, "transformers_version": "4.36.2"}
+    config.pop("rope_parameters", None)
+    config["torch_dtype"] = config.pop("dtype")
     path.write_text(json.dumps(config))
     return config
