@@ -3,6 +3,7 @@
 <home>/weights/<entry>/<version>-<sha256[:12]>/files/     exactly the entry's files, and what was derived
 <home>/weights/<entry>/<version>-<sha256[:12]>/made.json  what was derived: name -> [bytes, sha256]
 <home>/weights/<entry>/.partial-*/                        a pull in progress; swept by the next one
+<home>/hub/ORG--NAME.json                                 what was pulled from the model hub (pins.py)
 """
 
 from __future__ import annotations
@@ -21,6 +22,15 @@ def home() -> Path:
     from platformdirs import user_cache_dir
 
     return Path(user_cache_dir("vidprompter", appauthor=False))
+
+
+def config_home() -> Path:
+    """The folder of the user's own settings: $VIDPROMPTER_HOME/config, or this system's. May not exist yet."""
+    if os.environ.get("VIDPROMPTER_HOME"):
+        return home() / "config"
+    from platformdirs import user_config_dir
+
+    return Path(user_config_dir("vidprompter", appauthor=False))
 
 
 def entry_folder(entry: Entry) -> Path:
