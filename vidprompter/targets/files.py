@@ -24,14 +24,14 @@ def target(name: str) -> Target:
     if name.endswith(".toml") or "/" in name or "\\" in name:
         path = Path(name).expanduser()
         return _read(path, path.stem.lower(), _age(path))
-    path = _files().get(name.lower())
-    if path is None:
+    listed = _files().get(name.lower())
+    if listed is None:
         near = get_close_matches(name.lower(), _files(), n=2, cutoff=0.5)
         hint = f"did you mean {' or '.join(near)}? " if near else ""
         raise InputError(
             f"no target called {name!r}; {hint}there are: {', '.join(names())}; or give the path of a .toml file"
         )
-    return _read(path, name.lower(), _age(path))
+    return _read(listed, name.lower(), _age(listed))
 
 
 def names() -> tuple[str, ...]:

@@ -22,6 +22,7 @@ _EMPTY = frozenset(
     "conveys conveying suggests suggesting serene peaceful tranquil calm beautiful beauty breathtaking captivating "
     "mesmerizing stunning enchanting harmony timeless moment viewer video clip image picture entire whole very".split()
 )
+_WORTH_HAVING = 2  # telling words, for a sentence that was dropped to come back
 
 
 @dataclass(frozen=True)
@@ -84,8 +85,9 @@ def _dropped(parts: Sequence[_Part], aim: Target) -> list[int]:
         left.remove(least)
         gone.append(least)
     for number in reversed(gone):  # a long sentence that went late may have made room for a short one before
-        if number and fits(aim, _joined(parts, sorted([*left, number]))):
-            left = sorted([*left, number])
+        if number and _worth(parts, left, number) >= _WORTH_HAVING:
+            more = sorted([*left, number])
+            left = more if fits(aim, _joined(parts, more)) else left
     return left
 
 

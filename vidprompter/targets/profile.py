@@ -43,9 +43,14 @@ class Target:
     tokenizers: tuple[str, ...] = ()
 
     @property
+    def max_tokens(self) -> int:
+        """The tokens of the limit that are left for the prompt's own text."""
+        return self.token_limit - self.added_tokens
+
+    @property
     def max_words(self) -> int:
         """The words of English prose that fit for certain or nearly so: a number to ask a language model for."""
-        return max(int((self.token_limit - self.added_tokens) / TOKENS_PER_WORD), 1)
+        return max(int(self.max_tokens / TOKENS_PER_WORD), 1)
 
 
 def read_target(path: Path, name: str) -> Target:
