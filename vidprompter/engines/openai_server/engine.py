@@ -261,18 +261,18 @@ class OpenAIEngine:
         return answer
 
     async def _written(self, client: httpx.AsyncClient, request: Request, content: Content) -> Prompt:
-        """The prompt; a text that goes in circles is drawn once more, and marked if it does so again."""
-        from vidprompter.facts.check import repeated_ngram
+        """The prompt; a text that goes in circles is drawn again, and marked if it stays one that does."""
+        from vidprompter.wording.loops import MAX_RETRIES, is_loop
 
         best: tuple[int, Answer, bool] | None = None
-        for attempt in range(2):
+        for attempt in range(1 + MAX_RETRIES):
             try:
                 answer = answer_of(await self._asked(client, self._json(request, content, attempt)))
             except GenerationError:
                 if best is None:
                     raise
                 break
-            loops = repeated_ngram(answer.text) is not None
+            loops = is_loop(answer.text)
             best = (attempt, answer, loops)
             if not loops:
                 break

@@ -17,8 +17,6 @@ if TYPE_CHECKING:
 
 Send = Literal["frames", "file"]
 TokenField = Literal["max_tokens", "max_completion_tokens"]
-# What a second try is drawn with where the first was greedy: the same again would be the same text.
-_RETRY_TEMPERATURE = 0.7
 # Fields without which a call makes no sense.
 _NEEDED = ("model", "messages", "stream")
 
@@ -84,7 +82,7 @@ def told_text(request: Request) -> str:
         return text
     from vidprompter.wording import instructions
 
-    asked = instructions(request.wording).strip()
+    asked = instructions(request.wording, short=request.short).strip()
     # Task 3 ends with "Prompt:", which the answer continues, so that nothing may follow it.
     parts = (asked, text) if request.task is Task.SHORT_TO_PROMPT else (text, asked)
     return "\n\n".join(part for part in parts if part)
@@ -109,8 +107,10 @@ def body_of(
     stream: bool = False,
 ) -> bytes:
     """The JSON of one call. attempt: 1 and more draw otherwise, after a text that was of no use."""
+    from vidprompter.wording.loops import RETRY_TEMPERATURE
+
     sampling = request.sampling
-    temperature = sampling.temperature or (0.0 if attempt == 0 else _RETRY_TEMPERATURE)
+    temperature = max(sampling.temperature, RETRY_TEMPERATURE if attempt else 0.0)
     only_text = len(content.parts) == 1
     body: dict[str, Any] = {
         "model": model,
