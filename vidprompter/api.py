@@ -12,21 +12,13 @@ from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from vidprompter.errors import CapabilityError, UnknownModel, VidPrompterError
-from vidprompter.tasks import Prompt, Request, Sampling, Task
+from vidprompter.errors import VidPrompterError
+from vidprompter.tasks import Answer, Prompt, Request, Sampling, Task, TokenLogprobs, Wording
 
 if TYPE_CHECKING:
+    from vidprompter.engines.options import EngineOptions
     from vidprompter.engines.protocol import Capabilities, Engine, WriterIdentity
     from vidprompter.video.clip import Clip
-
-
-def _known(name: str, engine: str) -> None:
-    if engine not in ("auto", "builtin"):
-        raise CapabilityError(f"engine {engine!r} is not here; this version has 'auto' and 'builtin'")
-    if name != "builtin":
-        raise UnknownModel(
-            f"model {name!r} is unknown; this version writes with 'builtin' (`vidprompter models list`)"
-        )
 
 
 class VidPrompter:
@@ -36,34 +28,53 @@ class VidPrompter:
         self._writer = writer
 
     @property
+    def inner(self) -> Engine:
+        """The engine itself."""
+        return self._writer
+
+    @property
     def capabilities(self) -> Capabilities:
         """What the engine can do; the rest it refuses with `CapabilityError`."""
         return self._writer.capabilities
 
     @classmethod
-    def load(cls, name_or_path: str = "builtin", engine: str = "auto") -> VidPrompter:
-        """The model of that name.
+    def load(
+        cls,
+        name_or_path: str | Path = "builtin",
+        engine: str = "auto",
+        *,
+        options: EngineOptions | None = None,
+    ) -> VidPrompter:
+        """The model of that name: "builtin", a name of the registry, a folder, a hub id, or `openai:MODEL@URL`.
+
+        engine: "auto" takes what fits the model; else "builtin", "transformers", "openai" or "vllm". Nothing is
+        fetched; what is not on this machine is an error that says how to fetch it.
 
         Raises:
-            UnknownModel: this version knows `builtin` alone.
-            CapabilityError: no such engine.
+            UnknownModel: nothing of that name; the message suggests near ones.
+            WeightsMissing: known, but not here.
+            CapabilityError: no such engine, or it cannot run this model.
         """
-        _known(name_or_path, engine)
-        from vidprompter.engines.builtin import BuiltinEngine
+        from vidprompter.engines.choose import make_engine
 
-        return cls(BuiltinEngine())
+        return cls(make_engine(str(name_or_path), engine, options))
 
     @classmethod
-    def identify(cls, name_or_path: str = "builtin", engine: str = "auto") -> WriterIdentity:
+    def identify(
+        cls,
+        name_or_path: str | Path = "builtin",
+        engine: str = "auto",
+        *,
+        options: EngineOptions | None = None,
+    ) -> WriterIdentity:
         """Who `load` would give, at no cost: nothing is loaded.
 
         Raises:
-            UnknownModel: this version knows `builtin` alone.
-            CapabilityError: no such engine.
+            UnknownModel, WeightsMissing, CapabilityError: as `load`.
         """
         from vidprompter.engines.protocol import identity_of
 
-        return identity_of(cls.load(name_or_path, engine))
+        return identity_of(cls.load(name_or_path, engine, options=options))
 
     def prepare(self) -> str:
         """Loads the weights now, which the first request would do otherwise; one line on what was chosen.
@@ -72,6 +83,10 @@ class VidPrompter:
             ModelError: weights are missing or damaged.
         """
         return self._writer.load()
+
+    def unload(self) -> None:
+        """Drops the weights and gives their memory back; the next request loads them again."""
+        self._writer.unload()
 
     @property
     def model(self) -> str:
@@ -108,7 +123,9 @@ class VidPrompter:
         short: str | None = None,
         *,
         seed: int = 0,
+        variant: int = 0,
         sampling: Sampling | None = None,
+        wording: Wording | None = None,
     ) -> Prompt:
         """A prompt for a clip: task 1, or task 2 with a short description (which may be wrong).
 
@@ -119,15 +136,36 @@ class VidPrompter:
         """
         task = Task.VIDEO_AND_SHORT_TO_PROMPT if short else Task.VIDEO_TO_PROMPT
         source = Path(video) if isinstance(video, str) else video
-        return self._one(Request(task, video=source, short=short, seed=seed, sampling=sampling or Sampling()))
+        return self._one(
+            Request(
+                task,
+                video=source,
+                short=short,
+                seed=seed,
+                variant=variant,
+                sampling=sampling or Sampling(),
+                wording=wording or Wording(),
+            )
+        )
 
     def expand(
-        self, short: str, *, seed: int = 0, variant: int = 0, sampling: Sampling | None = None
+        self,
+        short: str,
+        *,
+        seed: int = 0,
+        variant: int = 0,
+        sampling: Sampling | None = None,
+        wording: Wording | None = None,
     ) -> Prompt:
         """A prompt for a short idea (task 3); another `variant` gives another prompt."""
         return self._one(
             Request(
-                Task.SHORT_TO_PROMPT, short=short, seed=seed, variant=variant, sampling=sampling or Sampling()
+                Task.SHORT_TO_PROMPT,
+                short=short,
+                seed=seed,
+                variant=variant,
+                sampling=sampling or Sampling(),
+                wording=wording or Wording(),
             )
         )
 
@@ -144,6 +182,25 @@ class VidPrompter:
             OutOfMemory: the memory does not hold so many at once; with fewer it may.
         """
         return list(self._writer.generate_batch(requests))
+
+    def logprobs(self, request: Request, texts: Sequence[Answer]) -> list[TokenLogprobs]:
+        """For each text its tokens' log-probabilities as the answer to `request`, which is encoded once.
+
+        Of a string the tokens are the tokenizer's, and the end of the answer counts; of a `Prompt` or `Beam` of this
+        model they are its own, so that the total equals what generation reported.
+
+        Raises:
+            CapabilityError: this engine cannot tell.
+        """
+        return self._writer.logprobs(request, texts)
+
+    def stream(self, request: Request) -> Iterator[str]:
+        """The model's text as it is written, in pieces; nothing of it is checked or mended.
+
+        Raises:
+            CapabilityError: this engine cannot stream.
+        """
+        return self._writer.stream(request)
 
     def _one(self, request: Request) -> Prompt:
         result = self.generate_batch([request])[0]

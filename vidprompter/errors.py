@@ -17,7 +17,8 @@
     │   ├── WeightsCorrupt           size or sha256 differ from the registry table
     │   └── CapabilityError          this engine cannot do what was asked (beams, video ...)
     ├── GenerationError              the model gave nothing usable
-    │   └── OutOfMemory              not with so many requests at once
+    │   ├── OutOfMemory              not with so many requests at once
+    │   └── VisualTokenMismatch      the frames take another number of tokens than was promised
     └── RunError                     the run cannot go on
         ├── LedgerError              the ledger is locked, corrupt or of another version
         ├── OutputError              the output cannot be written (disk full, read-only ...)
@@ -58,6 +59,7 @@ __all__ = [
     "VideoError",
     "VideoNotFound",
     "VideoUnreadable",
+    "VisualTokenMismatch",
     "WeightsCorrupt",
     "WeightsMissing",
 ]
@@ -109,6 +111,10 @@ class GenerationError(VidPrompterError):
 
 class OutOfMemory(GenerationError):
     """The memory is too small for so many requests at once."""
+
+
+class VisualTokenMismatch(GenerationError):
+    """The frames take another number of tokens than the processor promised."""
 
 
 class RunError(VidPrompterError):

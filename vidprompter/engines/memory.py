@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import gc
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any, TypeVar
 
 from vidprompter.errors import OutOfMemory
 from vidprompter.heap import trim_heap
 
+S = TypeVar("S")
 T = TypeVar("T")
 
 # Rows drawn at once on a CPU: the time per row falls up to here and hardly any more beyond (docs/models.md).
@@ -45,12 +47,35 @@ def within_memory(work: Callable[[], T], *, requests: int) -> T:
             raise
     finally:
         trim_heap()
-    _give_back()
+    give_back()
     many = f"{requests} requests at once" if requests > 1 else "one request"
     raise OutOfMemory(f"out of memory while writing {many}; try a smaller --batch-size, or free some memory")
 
 
-def _give_back() -> None:
+def halving(
+    write: Callable[[Sequence[S]], Sequence[T]], items: Sequence[S], at_once: int | None
+) -> tuple[list[T], int | None]:
+    """What `write` gives for all items, and how many it got at once at most after memory was short (None: it was not).
+
+    at_once: the limit that an earlier call found.
+
+    Raises:
+        OutOfMemory: not even one item fits.
+    """
+    results: list[T] = []
+    while rest := items[len(results) :]:
+        part = rest if at_once is None else rest[:at_once]
+        try:
+            results += within_memory(partial(write, part), requests=len(part))
+        except OutOfMemory:
+            if len(part) == 1:
+                raise
+            at_once = len(part) // 2
+    return results, at_once
+
+
+def give_back() -> None:
+    """Unused memory goes back to the device."""
     import torch
 
     gc.collect()
@@ -58,20 +83,23 @@ def _give_back() -> None:
         torch.cuda.empty_cache()
 
 
-def rows_that_fit(config: Any, *, itemsize: int, new_tokens: int, free: int | None) -> int:
+def rows_that_fit(
+    config: Any, *, itemsize: int, new_tokens: int, free: int | None, context: int = _CONTEXT
+) -> int:
     """How many rows to draw at once: as many as fit into half of the `free` bytes, 1 to `BEST_ROWS`.
 
-    config: of a transformers decoder; itemsize: bytes of a number; free: None where nobody knows.
+    config: of a transformers decoder; itemsize: bytes of a number; free: None where nobody knows; context: tokens.
     """
     if free is None:
         return BEST_ROWS
-    fits = int(SHARE * free / row_bytes(config, itemsize=itemsize, tokens=_CONTEXT + new_tokens))
+    fits = int(SHARE * free / row_bytes(config, itemsize=itemsize, tokens=context + new_tokens))
     return max(1, min(BEST_ROWS, fits))
 
 
 def row_bytes(config: Any, *, itemsize: int, tokens: int) -> int:
     """Bytes that one row of `tokens` tokens takes: its keys and values, and its logits."""
-    width = config.hidden_size // config.num_attention_heads
+    # Newer decoders choose the width of a head freely.
+    width = getattr(config, "head_dim", None) or config.hidden_size // config.num_attention_heads
     states = 2 * config.num_hidden_layers * config.num_key_value_heads * width * tokens
     return int(_COPIES * itemsize * states) + 2 * itemsize * int(config.vocab_size)
 

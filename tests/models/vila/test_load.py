@@ -57,7 +57,7 @@ def test_ids_that_end_an_answer(loaded: tuple[Any, Any]) -> None:
     assert model.generation_config.pad_token_id == processor.tokenizer.pad_token_id
     assert model.generation_config.bos_token_id == processor.tokenizer.bos_token_id
     assert model.generation_config.suppress_tokens == [processor.image_token_id]
-    assert (processor.video_frames, processor.max_tokens) == (8, 1024)
+    assert (processor.video_frames, processor.max_tokens) == (8, 4096)
 
 
 def test_ids_of_the_generation_config_count_too(copy: Path) -> None:

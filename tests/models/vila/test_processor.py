@@ -121,8 +121,8 @@ def test_the_placeholders_own_token_is_refused(processor: Any) -> None:
 
 
 def test_too_long_for_the_model(processor: Any) -> None:
-    with pytest.raises(ValueError, match="8 of them for 2 frames; this model was trained with at most 1024"):
-        processor([processor.apply_chat("a" * 1200, frames=2)], [FRAMES])
+    with pytest.raises(ValueError, match="8 of them for 2 frames; this model was trained with at most 4096"):
+        processor([processor.apply_chat("a" * 5000, frames=2)], [FRAMES])
 
 
 @pytest.mark.parametrize(

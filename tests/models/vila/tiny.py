@@ -121,7 +121,7 @@ def _write_llm(folder: Path, tokenizer: Any) -> dict[str, Any]:
         num_hidden_layers=2,
         num_attention_heads=4,
         num_key_value_heads=2,
-        max_position_embeddings=1024,
+        max_position_embeddings=4096,
         bos_token_id=tokenizer.bos_token_id,
         eos_token_id=tokenizer.eos_token_id,
         initializer_range=0.2,  # far from uniform, so that a misplaced token shows
@@ -135,9 +135,9 @@ def _write_llm(folder: Path, tokenizer: Any) -> dict[str, Any]:
         folder,
         rope_theta=ROPE_THETA,
         rope_scaling=None,
-        tokenizer_model_max_length=1024,
+        tokenizer_model_max_length=4096,
         tokenizer_padding_side="right",
-        model_max_length=1024,
+        model_max_length=4096,
     )
 
 

@@ -1,0 +1,1 @@
+"""Large video models through transformers: frames and instruction in, prompt out."""

@@ -1,0 +1,51 @@
+"""How a large model is run: precision, device, frames, memory."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from typing import Any, Literal
+
+from vidprompter.errors import InputError
+
+Quantize = Literal["8bit", "4bit"]
+DTYPES = ("auto", "float32", "bfloat16", "float16")
+ATTENTIONS = ("auto", "sdpa", "flash_attention_2", "eager")
+MAX_FRAMES = 512
+
+
+@dataclass(frozen=True)
+class EngineOptions:
+    """The user's choices; "auto" is chosen when the model is loaded, and said then.
+
+    dtype: "auto", "float32", "bfloat16" or "float16". device: "auto", "cpu", "cuda", "cuda:1", "mps", or "split": all
+    GPUs share the layers (accelerate's device map). frames: of a clip that the model sees. max_side: of a frame,
+    pixels. quantize: weights in "8bit" or "4bit" (CUDA and the `quantize` extra). attention: transformers' name of the
+    attention kernel.
+    """
+
+    dtype: str = "auto"
+    device: str = "auto"
+    frames: int = 8
+    max_side: int = 512
+    quantize: Quantize | None = None
+    attention: str = "auto"
+
+    def __post_init__(self) -> None:
+        _one_of("dtype", self.dtype, DTYPES)
+        _one_of("attention", self.attention, ATTENTIONS)
+        _one_of("quantize", self.quantize, (None, "8bit", "4bit"))
+        if not 1 <= self.frames <= MAX_FRAMES:
+            raise InputError(f"frames is {self.frames}; it must be 1 to {MAX_FRAMES}")
+        if not 28 <= self.max_side <= 4096:
+            raise InputError(f"max_side is {self.max_side}; it must be 28 to 4096 pixels")
+
+    def fields(self) -> dict[str, Any]:
+        """What of it makes another text, where it is not the default; device and attention kernel do not."""
+        default = EngineOptions()
+        changed = {k: v for k, v in asdict(self).items() if v != getattr(default, k)}
+        return {k: v for k, v in changed.items() if k not in ("device", "attention")}
+
+
+def _one_of(name: str, value: object, known: tuple[object, ...]) -> None:
+    if value not in known:
+        raise InputError(f"{name} is {value!r}; it must be one of {', '.join(map(str, known))}")
