@@ -84,7 +84,7 @@ def fold(text: str) -> str:
     plain = text.replace("\u2019", "'").replace("\u02bc", "'").casefold()
     if plain.isascii():
         return plain
-    out = []
+    out: list[str] = []
     for char in unicodedata.normalize("NFKD", plain):
         # Marks are part of the letter outside Latin ("й" is not "и").
         if unicodedata.combining(char) and out and out[-1].isascii():

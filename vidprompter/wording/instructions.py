@@ -9,9 +9,6 @@ from importlib.resources import files
 from vidprompter.errors import InputError
 from vidprompter.tasks import Wording
 
-# English prose has about 4 words to 5 tokens (T5 and Llama tokenizers on our prompts: 0.74-0.82 words a token); a
-# model counts words badly, so it is asked for a little less than fits.
-_WORDS_PER_TOKEN = 0.7
 _MIN_WORDS = 15
 
 
@@ -50,9 +47,7 @@ def word_limit(wording: Wording) -> int | None:
         return None
     from vidprompter.targets import target
 
-    limit = target(wording.target).max_tokens
-    prefix = len(wording.prefix.split()) * 2
-    return max(_MIN_WORDS, int((limit - prefix) * _WORDS_PER_TOKEN))
+    return max(_MIN_WORDS, target(wording.target).max_words - 2 * len(wording.prefix.split()))
 
 
 def instructions(wording: Wording, *, short: str | None = None) -> str:
@@ -75,10 +70,18 @@ def instructions(wording: Wording, *, short: str | None = None) -> str:
             f"Do not mention any of these, in no form and no synonym: {_quoted(wording.avoid)}{also}"
         )
     if (limit := word_limit(wording)) is not None:
-        lines.append(f"Write about {limit} words at most.")
+        lines.append(f"Write about {limit} words at most.{_phrasing(wording.target)}")
     if wording.language is not None:
         lines.append(f"Write in {language_name(wording.language)}.")
     return "\n".join(lines)
+
+
+def _phrasing(name: str | None) -> str:
+    """How the target likes to be told, where its profile says so."""
+    from vidprompter.targets import target
+
+    phrasing = target(name).phrasing if name is not None else ""
+    return f" {phrasing}" if phrasing else ""
 
 
 def _quoted(phrases: tuple[str, ...]) -> str:

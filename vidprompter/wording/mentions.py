@@ -129,10 +129,10 @@ def _choices(places: Sequence[Sequence[int]]) -> list[list[int]]:
     if len(places) <= 3:
         chosen = (sorted(set(one)) for one in product(*(place[:20] for place in places)))
         return [order for order in chosen if len(order) == len(places)]
-    runs = [[i] for i in places[0]]
+    runs = {i: [i] for i in places[0]}  # by the last word: one run to each is enough
     for place in places[1:]:
-        runs = [[*run, i] for run in runs for i in place if 0 < i - run[-1] <= _MAX_BETWEEN + 1]
-    return runs
+        runs = {i: [*run, i] for last, run in runs.items() for i in place if 0 < i - last <= _MAX_BETWEEN + 1}
+    return list(runs.values())
 
 
 def holds_locked(text: str, phrase: str) -> bool:
