@@ -131,8 +131,8 @@ def _may_go(token: Any) -> bool:
         if head.pos_ in ("VERB", "AUX"):
             first = min(t.i for t in token.subtree)
             free = first == 0 or token.doc[first - 1].text == ","
-            return free or not (head.lemma_.lower() in _NEEDY or head.tag_ == "VBN")
-        return token.lower_ != "of"
+            return bool(free or not (head.lemma_.lower() in _NEEDY or head.tag_ == "VBN"))
+        return bool(token.lower_ != "of")
     if token.dep_ in ("compound", "poss", "amod", "nmod"):
         # "with red hair" without "red" is "with hair", which says nothing: the whole phrase goes instead.
         bare = not any(
@@ -145,9 +145,8 @@ def _may_go(token: Any) -> bool:
         # Only of two: longer rows would need their commas and their "and" anew.
         row = head.dep_ == "conj" or any(c.dep_ == "conj" for c in token.children)
         joined = [c for c in head.children if c.dep_ == "conj"] == [token]
-        return (
-            joined and not row and (head.pos_ in ("VERB", "ADJ", "ADV") or not head.dep_.startswith("nsubj"))
-        )
+        subject = str(head.dep_).startswith("nsubj")
+        return joined and not row and (head.pos_ in ("VERB", "ADJ", "ADV") or not subject)
     if token.dep_ in ("advmod", "npadvmod"):
         return token.lower_ not in ("not", "n't", "when", "where", "how", "why")
     return True
