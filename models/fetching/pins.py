@@ -45,12 +45,17 @@ def pin_of(repo: str, revision: str) -> str | None:
     return pin.commit if pin else None
 
 
+def pinned_repos() -> list[str]:
+    """The hub ids ("org/name") of which something was pulled, in order of their names."""
+    return sorted(file.stem.replace("--", "/", 1) for file in (home() / "hub").glob("*--*.json"))
+
+
 def write_pin(repo: str, revision: str, pin: Pin) -> None:
     """Records that `revision` of `repo` was pulled whole."""
     file = _file(repo)
     file.parent.mkdir(parents=True, exist_ok=True)
     rows = {name: asdict(one) for name, one in {**pins_of(repo), revision: pin}.items()}
-    partial = file.with_suffix(f".{os.getpid()}.partial")
+    partial = file.with_name(f"{file.name}.{os.getpid()}.partial")
     partial.write_text(json.dumps(rows, indent=1, sort_keys=True) + "\n", encoding="utf-8")
     partial.replace(file)
 
