@@ -6,6 +6,7 @@ Every change is reported as a flag, so that a reader knows which sentences are t
 from __future__ import annotations
 
 import re
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from random import Random
 
@@ -30,6 +31,8 @@ _MIN_DROP_WEIGHT = 0.55
 # Below this share of its words kept, an idea is put in front of the prompt as it stands.
 _MIN_KEPT = 0.75
 _STOCK_WORDS = 5
+# So often a sentence is written anew while it says what is refused.
+_MAX_PHRASINGS = 8
 # A habit of one rewriter behind the training text; a filmed clip is not concept art.
 _ART_PREFIX = re.compile(r"^(?:CG|3D)[\w ]* art(?: style)?, ", re.I)
 _SHORT_WORDS = 11
@@ -48,10 +51,20 @@ class Mended:
     flags: tuple[str, ...]
 
 
-def mend(text: str, *, lines: SheetLines | None, short: str | None, finished: bool, rng: Random) -> Mended:
+def mend(
+    text: str,
+    *,
+    lines: SheetLines | None,
+    short: str | None,
+    finished: bool,
+    rng: Random,
+    keep: Sequence[str] = (),
+    refuse: Callable[[str], bool] = lambda sentence: False,
+) -> Mended:
     """`text` without what contradicts the facts, and with camera, light and length as they must be.
 
-    finished: False when generation was cut off; the broken last sentence then goes.
+    finished: False when generation was cut off; the broken last sentence then goes. keep: phrases whose sentences stay,
+    whatever they say. refuse: says of a sentence to be added that it may not be said; another is tried then.
     """
     parts, flags = sentences(text), []
     if parts and (not finished or parts[-1][-1] not in ".!?\"')"):
@@ -63,19 +76,19 @@ def mend(text: str, *, lines: SheetLines | None, short: str | None, finished: bo
     if lines is not None and parts:
         parts[0] = _ART_PREFIX.sub("", parts[0])
         parts[0] = parts[0][:1].upper() + parts[0][1:]
-    parts, dropped = _without_wrong(parts, lines, short)
+    parts, dropped = _without_wrong(parts, lines, short, keep)
     flags += dropped
-    parts, stock = _without_stock(parts, lines)
+    parts, stock = _without_stock(parts, lines, keep)
     flags += stock
     while len(parts) > 2 and repeated_ngram(" ".join(parts)):
         parts.pop()
         flags.append("dropped:repetition")
-    parts, added = _complete(parts, lines, short, rng)
+    parts, added = _complete(parts, lines, short, rng, refuse)
     return Mended(" ".join(parts), tuple(dict.fromkeys(flags + added)))
 
 
 def _without_wrong(
-    parts: list[str], lines: SheetLines | None, short: str | None
+    parts: list[str], lines: SheetLines | None, short: str | None, keep: Sequence[str]
 ) -> tuple[list[str], list[str]]:
     """The sentences that may stay, and a flag for each that went."""
     # Problems hold indices into the text they were found in, so all are read before any sentence goes.
@@ -94,6 +107,7 @@ def _without_wrong(
         # The first sentence names the subject: it goes only for a false camera, or if it names another subject.
         may_go = index > 0 or "camera" in kinds.get(0, ()) or not named
         may_go = may_go or (lines is not None and weights.get(0, 0.0) >= _MAX_FIRST_WEIGHT)
+        may_go = may_go and not any(phrase in part for phrase in keep)
         if may_go and weights.get(index, 0.0) >= _MIN_DROP_WEIGHT:
             flags.append(f"dropped:{kinds[index][0]}")
         else:
@@ -101,7 +115,9 @@ def _without_wrong(
     return kept, flags
 
 
-def _without_stock(parts: list[str], lines: SheetLines | None) -> tuple[list[str], list[str]]:
+def _without_stock(
+    parts: list[str], lines: SheetLines | None, keep: Sequence[str]
+) -> tuple[list[str], list[str]]:
     """Without sentences that would stand in any prompt, such as "The camera is static."
 
     With a sheet, so are short sentences that name nothing but the subject, and second sentences on the light;
@@ -119,7 +135,7 @@ def _without_stock(parts: list[str], lines: SheetLines | None) -> tuple[list[str
             if words & LIGHT_NOUNS and not mentions_camera(part):
                 stock = stock or lit
                 lit = True
-        if not stock:
+        if not stock or any(phrase in part for phrase in keep):
             kept.append(part)
     if not kept:
         return parts, []
@@ -148,48 +164,51 @@ def _names(parts: list[str], lines: SheetLines | None, short: str | None) -> dic
 
 
 def _complete(
-    parts: list[str], lines: SheetLines | None, short: str | None, rng: Random
+    parts: list[str],
+    lines: SheetLines | None,
+    short: str | None,
+    rng: Random,
+    refuse: Callable[[str], bool],
 ) -> tuple[list[str], list[str]]:
     """Sentences for what must be said and is not, then for length; with the flags for them."""
     names = _names(parts, lines, short)
     flags: list[str] = []
     parts = list(parts)
 
-    def add(kind: str, sentence: str) -> None:
-        parts.append(sentence)
-        flags.append(f"added:{kind}")
+    def add(kind: str, write: Callable[[], str], at: int | None = None) -> None:
+        for _ in range(_MAX_PHRASINGS):
+            sentence = write()
+            if not refuse(sentence):
+                parts.insert(len(parts) if at is None else at, sentence)
+                flags.append(f"added:{kind}")
+                return
 
     text = " ".join(parts)
     if lines is not None:
         unsaid = unsaid_objects(text, lines)[:4]
         if unsaid and unsaid[0] == lines.objects[0] and not is_named(lines.objects[0], text):
-            parts.insert(0, _opening(lines, rng))
-            flags.append("added:subject")
+            add("subject", lambda: _opening(lines, rng), at=0)
             unsaid = unsaid[1:]
         if not parts and not lines.objects:
-            parts.insert(0, _empty_opening(lines))
-            flags.append("added:subject")
+            add("subject", lambda: _empty_opening(lines), at=0)
         if unsaid:
-            add("objects", phrases.objects_sentence(rng, [_phrase(o) for o in unsaid]))
+            add("objects", lambda: phrases.objects_sentence(rng, [_phrase(o) for o in unsaid]))
         if lines.scene and not scene_said(text, lines.scene) and lines.scene not in {o.noun for o in unsaid}:
-            add("scene", phrases.setting_sentence(rng, lines.scene, subject=names["subject"]))
+            scene = lines.scene
+            add("scene", lambda: phrases.setting_sentence(rng, scene, subject=names["subject"]))
     elif short is not None and kept_words(text, short) < _MIN_KEPT:
         # The user's own words open the prompt where the model went its own way.
         idea = short.strip().rstrip(".!?,;: ")
-        parts.insert(0, f"{idea[:1].upper()}{idea[1:]}.")
-        flags.append("added:idea")
+        add("idea", lambda: f"{idea[:1].upper()}{idea[1:]}.", at=0)
     if lines is not None and lines.camera != "unknown" and not states_camera(text, lines.camera):
-        shot = lines.shot if not shot_claims(text) else None
-        add("camera", phrases.camera_sentence(rng, lines.camera, speed=lines.speed, shot=shot, **names))
+        told, pace, shot = lines.camera, lines.speed, lines.shot if not shot_claims(text) else None
+        add("camera", lambda: phrases.camera_sentence(rng, told, speed=pace, shot=shot, **names))
     elif lines is not None and lines.camera == "unknown" and lines.shot and not shot_claims(text):
-        add("shot", phrases.camera_sentence(rng, "unknown", shot=lines.shot, **names))
+        size = lines.shot
+        add("shot", lambda: phrases.camera_sentence(rng, "unknown", shot=size, **names))
     elif lines is None and not mentions_camera(text):
-        motion, shot = (
-            rng.choice(("static", "zoom in", "handheld", "pan right")),
-            rng.choice(("wide shot", "medium shot")),
-        )
-        add("camera", phrases.camera_sentence(rng, motion, shot=shot, **names))
-    for kind, sentence in _fillers(lines, rng, names):
+        add("camera", lambda: _any_camera(rng, names))
+    for kind, sentence in _fillers(lines, rng, names, refuse):
         text = " ".join(parts)
         words = set(words_of(text))
         needed = len(sentences(text)) < MIN_SENTENCES or len(text.split()) < MIN_WORDS
@@ -199,8 +218,16 @@ def _complete(
         if kind == "light" and not unspoken:
             continue
         if needed or unspoken:
-            add(kind, sentence)
+            parts.append(sentence)
+            flags.append(f"added:{kind}")
     return parts, flags
+
+
+def _any_camera(rng: Random, names: dict[str, str]) -> str:
+    """A camera for an idea that has none."""
+    motion = rng.choice(("static", "zoom in", "handheld", "pan right"))
+    shot = rng.choice(("wide shot", "medium shot"))
+    return phrases.camera_sentence(rng, motion, shot=shot, **names)
 
 
 def _phrase(thing: ObjectLine) -> str:
@@ -242,8 +269,19 @@ def _empty_opening(lines: SheetLines) -> str:
     return f"Broad areas of {colors} fill the frame, and no single object stands out."
 
 
-def _fillers(lines: SheetLines | None, rng: Random, names: dict[str, str]) -> list[tuple[str, str]]:
-    """Sentences that may be added, the most telling first; all true of what is known."""
+def _fillers(
+    lines: SheetLines | None, rng: Random, names: dict[str, str], refuse: Callable[[str], bool]
+) -> list[tuple[str, str]]:
+    """Sentences that may be added, the most telling first; all true of what is known, and none refused."""
+    for _ in range(_MAX_PHRASINGS):
+        fillers = _all_fillers(lines, rng, names)
+        allowed = [(kind, sentence) for kind, sentence in fillers if not refuse(sentence)]
+        if len(allowed) == len(fillers):
+            break
+    return allowed
+
+
+def _all_fillers(lines: SheetLines | None, rng: Random, names: dict[str, str]) -> list[tuple[str, str]]:
     if lines is None:
         return [
             ("light", phrases.light_sentence(rng, "soft", "neutral", "medium", **names)),
