@@ -8,25 +8,34 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
 from random import Random
 from typing import TYPE_CHECKING
 
-from vidprompter.engines.decoding import Drawn, Row, draw, seed_of
+from vidprompter.engines.decoding import Drawing, Drawn, Row, seed_of
 from vidprompter.engines.prompting import END_OF_TURN, chat, context
 from vidprompter.engines.protocol import BUILTIN
 from vidprompter.errors import CapabilityError, GenerationError, InputError, VidPrompterError, WeightsMissing
-from vidprompter.facts.check import Problem, check, gender_known, repeated_ngram, weight
+from vidprompter.facts.camera_text import sentences, states_camera
+from vidprompter.facts.check import Problem, check, gender_known, repeated_ngram, weight, words_of
 from vidprompter.facts.lexicon import GENDERED
 from vidprompter.facts.repair import Mended, mend
 from vidprompter.heap import trim_heap
 from vidprompter.sheet.lines import UNTRAINED, SheetLines, lines_of
-from vidprompter.tasks import Answer, Finish, Prompt, Request, Sampling, Task, TokenLogprobs
+from vidprompter.tasks import Answer, Finish, Prompt, Request, Sampling, Task, TokenLogprobs, Wording
+from vidprompter.wording.bans import written_forms
+from vidprompter.wording.checks import checked
+from vidprompter.wording.engine import negative_of, row_flags
+from vidprompter.wording.finish import finish_text
+from vidprompter.wording.judge import wanted, wording_problems
+from vidprompter.wording.known import allowed_lines, allowed_short
+from vidprompter.wording.loops import is_loop
+from vidprompter.wording.mentions import mentions
 
 if TYPE_CHECKING:
-    from models.language import LanguageModel
+    from vidprompter.engines.drawers.protocol import Drawer
     from vidprompter.sheet.types import SceneSheet
 
 MAX_SHORT_WORDS = 150
@@ -56,6 +65,8 @@ class _Job:
     lines: SheetLines | None
     ids: tuple[int, ...]
     banned: tuple[tuple[int, ...], ...]
+    wording: Wording = field(default_factory=Wording)
+    flags: tuple[str, ...] = ()
 
     @property
     def short(self) -> str | None:
@@ -129,41 +140,25 @@ class BuiltinEngine:
         return f"{registry().get('smollm2-135m-instruct').revision}+adapter.{digest}"
 
     @cached_property
-    def _loaded(self) -> LanguageModel:
-        from models.language import load_language_model, working_dtype
+    def _loaded(self) -> Drawer:
         from models.registry import registry
-        from vidprompter.training.adapter import merge_adapter
+        from vidprompter.engines.drawers.choose import make_drawer
 
         registry().get("builtin").path()  # all parts, before minutes are spent on one of them
-        # The update is added in float32; only then is the sum rounded to the working precision.
-        loaded = load_language_model(dtype="float32", device=self._device)
-        merge_adapter(loaded.model, self.adapter)
-        kind, why = working_dtype(self._dtype, loaded.device)
-        loaded.model.to(kind)
-        trim_heap()  # the weights in float32 were here twice
-        name = str(kind).removeprefix("torch.")
-        return replace(loaded, dtype=name, why=f"{self.model}: {name} on {loaded.device} ({why})")
+        return make_drawer(self.model, self.adapter, dtype=self._dtype, device=self._device)
 
     @cached_property
     def _rows(self) -> int:
-        from vidprompter.engines.memory import free_bytes, rows_that_fit
-
-        if self._given_rows is not None:
-            return self._given_rows
-        return rows_that_fit(
-            self._loaded.model.config,
-            itemsize=self._loaded.model.dtype.itemsize,
-            new_tokens=Sampling().max_new_tokens,
-            free=free_bytes(self._loaded.device),
-        )
+        return self._given_rows or self._loaded.rows_at_once(Sampling().max_new_tokens)
 
     def load(self) -> str:
         """Load the weights now; returns one line on what was chosen and why."""
-        return str(self._loaded.why)
+        return self._loaded.why
 
     def unload(self) -> None:
         """Drop the weights; the next request loads them again."""
         self.__dict__.pop("_loaded", None)
+        trim_heap()
 
     def logprobs(self, request: Request, texts: Sequence[Answer]) -> list[TokenLogprobs]:
         """Not yet here.
@@ -215,31 +210,55 @@ class BuiltinEngine:
                 f"the short prompt has {len(short.split())} words; the limit is {MAX_SHORT_WORDS} (shorten it, or keep it: "
                 "it is long enough to be a prompt)"
             )
-        user = context(request.task, lines=lines.render() if lines else None, short=short)
-        ids = self._loaded.tokenizer(chat(user), add_special_tokens=False)["input_ids"]
+        # The model writes English, whatever language was asked for; the row says so.
+        wording = replace(checked(request.wording), language=None)
+        flags = list(row_flags(request.wording, self.capabilities))
+        if wording.avoid:
+            allowed = allowed_short(short, wording.avoid)
+            lines = allowed_lines(lines, wording.avoid) if lines is not None else None
+            if allowed != short:
+                flags.append("avoided:short")
+            if allowed is None and request.task is Task.SHORT_TO_PROMPT:
+                raise InputError(f"the short prompt {short!r} holds nothing but avoided words; avoid less")
+            short = allowed
         sampling = request.sampling.resolved(self.capabilities.candidates)
         return _Job(
-            replace(request, short=short, sampling=sampling),
+            replace(request, short=short or request.short, sampling=sampling),
             sheet,
             lines,
-            tuple(ids),
-            self._bans(lines, short),
+            self._context(request.task, lines, short, wording),
+            self._bans(lines, short, wording),
+            wording,
+            tuple(flags),
         )
 
-    def _bans(self, lines: SheetLines | None, short: str | None) -> tuple[tuple[int, ...], ...]:
-        if lines is None:
-            return ()
-        told = "unknown" if lines.camera in UNTRAINED else lines.camera
-        words = set(_CAMERA_WORDS[told].split())
-        if told == "unknown":
-            words |= {"camera", "lens"}
-        if not gender_known(lines, short):
-            words |= GENDERED
+    def _context(
+        self, task: Task, lines: SheetLines | None, short: str | None, wording: Wording
+    ) -> tuple[int, ...]:
+        """The tokens the model reads; locked phrases are put to it as part of the short prompt."""
+        told = wanted(short, wording.locked)
+        if task is not Task.SHORT_TO_PROMPT:
+            task = Task.VIDEO_AND_SHORT_TO_PROMPT if told else Task.VIDEO_TO_PROMPT
+        user = context(task, lines=lines.render() if lines else None, short=told)
+        return tuple(self._loaded.tokenizer(chat(user), add_special_tokens=False)["input_ids"])
+
+    def _bans(
+        self, lines: SheetLines | None, short: str | None, wording: Wording
+    ) -> tuple[tuple[int, ...], ...]:
+        words: set[str] = set()
+        if lines is not None:
+            told = "unknown" if lines.camera in UNTRAINED else lines.camera
+            words = set(_CAMERA_WORDS[told].split())
+            if told == "unknown":
+                words |= {"camera", "lens"}
+            if not gender_known(lines, short):
+                words |= GENDERED
+        words -= set(words_of(" ".join(wording.locked)))
+        forms = [form for word in sorted(words) for form in (word, word.capitalize())]
         return tuple(
             dict.fromkeys(
-                tuple(self._loaded.tokenizer(form, add_special_tokens=False)["input_ids"])
-                for word in sorted(words)
-                for form in (f" {word}", f" {word.capitalize()}")
+                tuple(self._loaded.tokenizer(f" {form}", add_special_tokens=False)["input_ids"])
+                for form in (*forms, *written_forms(wording.avoid, wording.locked))
             )
         )
 
@@ -275,16 +294,8 @@ class BuiltinEngine:
                 Row(m.job.ids, tuple(self._seed(m.job, m.attempt, c) for c in range(m.rows)), m.job.banned)
                 for m in members
             ]
-            drawn = draw(
-                self._loaded.model,
-                rows,
-                max_new_tokens=max_new_tokens,
-                temperature=temperature,
-                top_p=top_p,
-                stop=sorted(t for t in stop if t is not None),
-                pad=tokenizer.pad_token_id or 0,
-                spare_cores=self.spare_cores,
-            )
+            drawing = Drawing(max_new_tokens, temperature, top_p, frozenset(t for t in stop if t is not None))
+            drawn = self._loaded.draw(rows, drawing, spare_cores=self.spare_cores)
             for one, candidates in zip(members, drawn, strict=True):
                 judged = (self._judged(one.job, candidate) for candidate in candidates)
                 chosen.append((one, min(judged, key=lambda c: c.weight)))
@@ -299,6 +310,7 @@ class BuiltinEngine:
         problems = check(text, lines=job.lines, short=job.short)
         if not drawn.stopped:
             problems.append(Problem("unfinished", "cut at max_new_tokens", 0.8))
+        problems += wording_problems(text, job.wording)
         return _Choice(text, drawn, tuple(problems))
 
     def _finish(self, job: _Job, choice: _Choice) -> Prompt | VidPrompterError:
@@ -306,15 +318,25 @@ class BuiltinEngine:
             return GenerationError("the model wrote nothing; try another --seed or a longer description")
         rng = Random(self._seed(job, 0, 1_000))
         finish: Finish = "stop" if choice.drawn.stopped else "length"
-        if repeated_ngram(choice.text):
+        if repeated_ngram(choice.text) or is_loop(choice.text):
             finish = "loop"
         mended: Mended = mend(
-            choice.text, lines=job.lines, short=job.short, finished=choice.drawn.stopped, rng=rng
+            choice.text,
+            lines=job.lines,
+            short=job.short,
+            finished=choice.drawn.stopped,
+            rng=rng,
+            keep=job.wording.locked,
+            refuse=lambda sentence: bool(mentions(sentence, job.wording.avoid)),
         )
-        left = check(mended.text, lines=job.lines, short=job.short)
+        try:
+            done = finish_text(mended.text, job.wording, rng=rng, protect=_telling(mended.text, job.lines))
+        except VidPrompterError as error:
+            return error
+        left = check(done.text.removeprefix(job.wording.prefix), lines=job.lines, short=job.short)
         request = job.request
         return Prompt(
-            text=mended.text,
+            text=done.text,
             task=request.task,
             model=self.model,
             revision=self.revision,
@@ -324,11 +346,22 @@ class BuiltinEngine:
             finish=finish,
             tokens_in=len(job.ids),
             tokens_out=len(choice.drawn.ids),
-            flags=(*mended.flags, *dict.fromkeys(f"left:{p.kind}" for p in left if p.weight >= 0.5)),
+            flags=(
+                *dict.fromkeys((*mended.flags, *done.flags, *job.flags)),
+                *dict.fromkeys(f"left:{p.kind}" for p in left if p.weight >= 0.5),
+            ),
             settings=request.sampling.fields()
-            | {"dtype": str(self._loaded.dtype), "device": str(self._loaded.device)},
+            | {"dtype": self._loaded.dtype, "device": self._loaded.device, "backend": self._loaded.backend},
             sheet=job.sheet,
+            negative=negative_of(job.wording),
         )
+
+
+def _telling(text: str, lines: SheetLines | None) -> list[str]:
+    """The sentences that state the measured camera."""
+    if lines is None or lines.camera == "unknown":
+        return []
+    return [part for part in sentences(text) if states_camera(part, lines.camera)]
 
 
 def _measure(request: Request) -> SceneSheet:
