@@ -62,6 +62,7 @@ __all__ = [
     "VisualTokenMismatch",
     "WeightsCorrupt",
     "WeightsMissing",
+    "WordingLost",
 ]
 
 
@@ -115,6 +116,10 @@ class OutOfMemory(GenerationError):
 
 class VisualTokenMismatch(GenerationError):
     """The frames take another number of tokens than the processor promised."""
+
+
+class WordingLost(GenerationError):
+    """A text cannot keep its wording; another one may."""
 
 
 class RunError(VidPrompterError):

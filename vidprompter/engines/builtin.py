@@ -66,11 +66,8 @@ class _Job:
     ids: tuple[int, ...]
     banned: tuple[tuple[int, ...], ...]
     wording: Wording = field(default_factory=Wording)
+    short: str | None = None  # of the request, without what must not be said
     flags: tuple[str, ...] = ()
-
-    @property
-    def short(self) -> str | None:
-        return self.request.short
 
 
 @dataclass(frozen=True)
@@ -223,12 +220,13 @@ class BuiltinEngine:
             short = allowed
         sampling = request.sampling.resolved(self.capabilities.candidates)
         return _Job(
-            replace(request, short=short or request.short, sampling=sampling),
+            replace(request, sampling=sampling),
             sheet,
             lines,
             self._context(request.task, lines, short, wording),
             self._bans(lines, short, wording),
             wording,
+            short,
             tuple(flags),
         )
 

@@ -8,14 +8,14 @@ from random import Random
 
 from vidprompter.engines.decoding import seed_of
 from vidprompter.engines.protocol import Capabilities, Engine, SharesCores
-from vidprompter.errors import GenerationError, VidPrompterError
+from vidprompter.errors import GenerationError, VidPrompterError, WordingLost
 from vidprompter.tasks import Answer, Prompt, Request, TokenLogprobs, Wording
 from vidprompter.wording.checks import checked
 from vidprompter.wording.finish import faults, finish_text
 from vidprompter.wording.loops import MAX_RETRIES, RETRY_TEMPERATURE, is_loop
 
 # How bad each fault is; the answer with the least of them is mended.
-_WEIGHT = {"empty": 16.0, "loop": 8.0, "avoided": 4.0, "locked": 2.0, "target": 1.0, "prefix": 0.0}
+_WEIGHT = {"empty": 16.0, "loop": 8.0, "avoided": 4.0, "locked": 2.0, "target": 1.0}
 
 
 @dataclass(frozen=True)
@@ -110,21 +110,21 @@ class Worded:
             except VidPrompterError as error:
                 results[i] = error
         best: dict[int, _Try] = {}
-        first: dict[int, _Try] = {}
+        first: dict[int, tuple[str, ...]] = {}
         again = asked
         for attempt in range(1 + MAX_RETRIES):
             if not again:
                 break
             part = [_as_attempt(request, attempt) for request in again.values()]
-            for i, answer in zip(again, self.inner.generate_batch(part), strict=True):
+            for i, answer in zip(list(again), self.inner.generate_batch(part), strict=True):
                 if isinstance(answer, VidPrompterError):
-                    if i not in best:
-                        results[i] = answer
+                    results[i] = answer
+                    first.setdefault(i, ("wording",))
                     continue
                 one = self._judged(answer, asked[i])
-                first.setdefault(i, one)
+                first.setdefault(i, one.faults)
                 best[i] = min(best.get(i, one), one, key=lambda t: t.weight)
-            again = {i: asked[i] for i in again if i in best and _worth_asking(best[i], asked[i])}
+            again = {i: asked[i] for i in again if _worth_asking(best.get(i), results.get(i), asked[i])}
         for i, one in best.items():
             results[i] = self._finished(one, first[i], asked[i])
         return [results[i] for i in range(len(requests))]
@@ -141,9 +141,10 @@ class Worded:
             return _Try(prompt, ("empty",))
         loop = ["loop"] if prompt.finish == "loop" or is_loop(text) else []
         # The prefix is not the model's to write.
-        return _Try(prompt, (*loop, *faults(text, replace(self._wording(request), prefix=""))))
+        found = (fault for fault in faults(text, self._wording(request)) if fault != "prefix")
+        return _Try(prompt, (*loop, *found))
 
-    def _finished(self, best: _Try, first: _Try, request: Request) -> Prompt | VidPrompterError:
+    def _finished(self, best: _Try, first: Sequence[str], request: Request) -> Prompt | VidPrompterError:
         prompt, wording = best.prompt, self._wording(request)
         if "empty" in best.faults:
             return GenerationError("the model wrote nothing; try another --seed or a longer description")
@@ -152,7 +153,7 @@ class Worded:
             done = finish_text(prompt.text.strip(), wording, rng=rng)
         except VidPrompterError as error:
             return error
-        retried = [f"retried:{fault}" for fault in first.faults] if best is not first else []
+        retried = [f"retried:{fault}" for fault in first] if best.faults != first else []
         flags = (*prompt.flags, *retried, *done.flags, *row_flags(request.wording, self.capabilities))
         return replace(
             prompt,
@@ -188,9 +189,11 @@ def _as_attempt(request: Request, attempt: int) -> Request:
     return replace(request, seed=seed_of(request.seed, "wording", attempt) >> 32, sampling=warm)
 
 
-def _worth_asking(one: _Try, request: Request) -> bool:
+def _worth_asking(one: _Try | None, error: VidPrompterError | Prompt | None, request: Request) -> bool:
     """Whether another answer may be better. Engines that draw circles again themselves are not asked once more."""
     if request.sampling.beams > 1:
         return False
+    if one is None:
+        return isinstance(error, WordingLost)
     drawn_again = "retried:loop" in one.prompt.flags
     return any(not (fault == "loop" and drawn_again) for fault in one.faults)

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from random import Random
 
-from vidprompter.errors import GenerationError
+from vidprompter.errors import GenerationError, WordingLost
 from vidprompter.tasks import Wording
 from vidprompter.wording.mentions import holds_locked, locked_at, mentions
 from vidprompter.wording.sentences import ends_as_sentence, split_sentences
@@ -31,12 +31,14 @@ def finish_text(text: str, wording: Wording, *, rng: Random, protect: Sequence[s
     little else is left. Locked phrases that are missing get sentences of their own.
 
     Raises:
-        GenerationError: nothing is left without the avoided words, a locked phrase cannot be put in without them, or
+        WordingLost: nothing is left without the avoided words, a locked phrase cannot be put in without them, or
             all that must be said does not fit the target.
     """
     if not (wording.locked or wording.avoid or wording.prefix or wording.target):
         return Finished(text)
-    parts = split_sentences(" ".join(text.split()), wording.locked)
+    # A text that was finished before has its prefix already.
+    text = " ".join(text.split()).removeprefix(with_prefix("", wording.prefix))
+    parts = split_sentences(text, wording.locked)
     flags: list[str] = []
     parts = _restored(parts, wording.locked, flags)
     parts = _without_avoided(parts, wording, protect, flags)
@@ -58,7 +60,7 @@ def with_prefix(text: str, prefix: str) -> str:
 def faults(text: str, wording: Wording) -> list[str]:
     """What in `text` does not keep the wording, by kind: "avoided", "locked", "prefix", "target"; empty is good."""
     body = _body(text, wording.prefix)
-    found = ["prefix"] if wording.prefix and not text.startswith(wording.prefix) else []
+    found = ["prefix"] if not text.startswith(with_prefix("", wording.prefix)) else []
     if said(body, wording):
         found.append("avoided")
     if any(not holds_locked(body, phrase) for phrase in wording.locked):
@@ -66,7 +68,8 @@ def faults(text: str, wording: Wording) -> list[str]:
     if wording.target is not None:
         from vidprompter.targets import fits
 
-        found += [] if fits(wording.target, text) else ["target"]
+        whole = with_prefix(body, wording.prefix)
+        found += [] if fits(wording.target, whole) else ["target"]
     return found
 
 
@@ -74,17 +77,15 @@ def verify(text: str, wording: Wording) -> None:
     """Nothing, if `text` keeps its wording.
 
     Raises:
-        GenerationError: it does not; the line names the phrase.
+        WordingLost: it does not; the line names the phrase.
     """
     body = _body(text, wording.prefix)
     if left := said(body, wording):
-        raise GenerationError(
-            f"the prompt still says {left[0]!r}, which is to be avoided; try another --seed"
-        )
+        raise WordingLost(f"the prompt still says {left[0]!r}, which is to be avoided; try another --seed")
     if missing := [phrase for phrase in wording.locked if not holds_locked(body, phrase)]:
-        raise GenerationError(f"the prompt lacks the locked phrase {missing[0]!r}; try another --seed")
+        raise WordingLost(f"the prompt lacks the locked phrase {missing[0]!r}; try another --seed")
     if problem := faults(text, wording):
-        raise GenerationError(f"the prompt does not keep its {problem[0]}; try another --seed")
+        raise WordingLost(f"the prompt does not keep its {problem[0]}; try another --seed")
 
 
 def said(text: str, wording: Wording) -> list[str]:
@@ -100,7 +101,7 @@ def said(text: str, wording: Wording) -> list[str]:
 
 
 def _body(text: str, prefix: str) -> str:
-    return text[len(prefix) :].lstrip(", ") if prefix and text.startswith(prefix) else text
+    return text.removeprefix(with_prefix("", prefix)) if prefix else text
 
 
 def _restored(parts: Sequence[str], locked: Sequence[str], flags: list[str]) -> list[str]:
@@ -150,7 +151,7 @@ def _without_avoided(
             out.append(other)
         flags.append("dropped:avoided" if other is None else "reworded:avoided")
     if not "".join(out).strip():
-        raise GenerationError(
+        raise WordingLost(
             f"nothing is left of the text without {', '.join(map(repr, wording.avoid[:3]))}; try another --seed, or "
             "avoid less"
         )
@@ -184,7 +185,7 @@ def _with_locked(parts: Sequence[str], wording: Wording, rng: Random, flags: lis
         language=wording.language,
     )
     if made is None:
-        raise GenerationError(
+        raise WordingLost(
             f"no sentence with {needed[0]!r} does without {', '.join(map(repr, wording.avoid[:3]))}; avoid less"
         )
     flags.append("added:locked")
@@ -224,12 +225,12 @@ def _fitted(text: str, wording: Wording, flags: list[str]) -> str:
             keep[i] = next((part.strip() for part in parts if holds_locked(part, phrase)), phrase)
     try:
         short, done = fit_text(text, name, keep=keep)
-    except GenerationError:
+    except GenerationError as error:
         # The first sentence may go as well, where what must be said fits without it.
         only = [part for part in parts if any(holds_locked(part, phrase) for phrase in wording.locked)]
         least = with_prefix(_body("".join(only).strip(), wording.prefix), wording.prefix)
         if not only or not fits(name, least):
-            raise
+            raise WordingLost(str(error)) from error
         short, done = least, (f"shortened:{len(parts) - len(only)}",)
     flags += done
     return short
