@@ -18,7 +18,7 @@ _OPEN, _CLOSE = "<think>", "</think>"
 
 @dataclass(frozen=True)
 class Answer:
-    """One answer. told: what the server says about itself, for a row's settings."""
+    """One answer, its text in one line. told: what the server says about itself, for a row's settings."""
 
     text: str
     finish: Finish
@@ -48,6 +48,7 @@ def answer_of(body: dict[str, Any]) -> Answer:
             "the server's content filter stopped the answer; another clip or wording may pass"
         )
     text, thought = without_thinking(content)
+    text = " ".join(text.split())
     if not text:
         raise GenerationError(_why_empty(reason, thought or bool(_thinking(message))))
     flags = (DROPPED,) if thought or _thinking(message) else ()

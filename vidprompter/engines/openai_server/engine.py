@@ -32,6 +32,7 @@ from vidprompter.engines.openai_server.spending import Prices, Spending, Till, p
 from vidprompter.engines.openai_server.transport import Door, Transport
 from vidprompter.engines.protocol import Capabilities
 from vidprompter.errors import CapabilityError, GenerationError, InputError, ModelError, VidPrompterError
+from vidprompter.tasks import Answer as GivenAnswer
 from vidprompter.tasks import Prompt, Request, TokenLogprobs
 
 if TYPE_CHECKING:
@@ -156,7 +157,7 @@ class OpenAIEngine:
         self.__dict__.pop("_transport", None)
         self._greeted, self._listed = None, ()
 
-    def logprobs(self, request: Request, texts: Sequence[str]) -> list[TokenLogprobs]:
+    def logprobs(self, request: Request, texts: Sequence[GivenAnswer]) -> list[TokenLogprobs]:
         """Servers of this kind tell no probabilities of given texts.
 
         Raises:

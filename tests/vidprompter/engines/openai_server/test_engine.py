@@ -133,7 +133,7 @@ def test_streaming_gives_the_same_text(served: Served) -> None:
         pieces = list(engine.stream(request))
         assert len(pieces) > 1
         # A character that the token limit cuts in two is never streamed.
-        assert "".join(pieces).strip() == whole.rstrip("\ufffd").strip()
+        assert " ".join("".join(pieces).split()) == whole.rstrip("\ufffd").strip()
     spent = engine.spending()
     assert (spent.answers, spent.untold, spent.tokens_out) == (4, 0, 2 * (8 + 12))
 

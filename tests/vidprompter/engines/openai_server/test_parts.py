@@ -82,7 +82,7 @@ def test_bad_addresses(url: str, said: str) -> None:
     ("url", "loopback"),
     [
         ("http://localhost/v1", True),
-        ("http://127.8.9.1:80/v1", True),
+        ("http://127.8.9.1/v1", True),
         ("http://[::1]:80/v1", True),
         ("http://10.0.0.1/v1", False),
         ("https://localhost.example.com/v1", False),
