@@ -40,7 +40,8 @@ def list_command(as_json: bool = False) -> None:
 @click.argument("names", nargs=-1, metavar="[NAME]...")
 @click.option("--yes", "-y", is_flag=True, help=f"Do not ask, even above {ASK_ABOVE_MB} MB.")
 @click.option("--update", is_flag=True, help="Look up at the hub again what no commit pins.")
-def pull_command(names: tuple[str, ...], yes: bool, update: bool) -> None:
+@click.option("--json", "as_json", is_flag=True, help="A JSON list of {name, path} on stdout.")
+def pull_command(names: tuple[str, ...], yes: bool, update: bool, as_json: bool) -> None:
     """Fetch the weights called NAME (default: builtin), with all they need.
 
     NAME is one of `vidprompter models list`, or any model of the hub: ORG/NAME or ORG/NAME@REVISION. Of the hub only
@@ -58,8 +59,13 @@ def pull_command(names: tuple[str, ...], yes: bool, update: bool) -> None:
         if not sys.stdin.isatty():
             raise click.UsageError(f"that is {megabytes:.0f} MB to fetch; say --yes to go on")
         click.confirm(f"Fetch {megabytes:,.0f} MB?", abort=True, err=True)
-    for folder in pull(wanted, missing):
-        click.echo(folder)
+    rows = []
+    for name, folder in zip(wanted, pull(wanted, missing), strict=True):
+        rows.append({"name": name, "path": str(folder)})
+        if not as_json:
+            click.echo(folder)
+    if as_json:
+        click.echo(json.dumps(rows, indent=1))
 
 
 @models_group.command("path")

@@ -23,6 +23,7 @@ from models.fetching.hub_cache import (
     split_hub_id,
     what_is_missing,
 )
+from models.fetching.hub_large import LARGE, fetch_large, half_files
 from models.fetching.pins import Pin, write_pin
 
 # No pickles and no code: what a safetensors model needs and what says its terms, and nothing that can run.
@@ -121,6 +122,7 @@ def download(offer: Offer, seen: Callable[[int], None] = lambda _arrived: None) 
 
     _check_space(offer)
     with _plainly(offer.repo, offer.revision), _watched(offer, seen), _no_bars():
+        fetch_large(offer.repo, offer.commit, _large_ones(offer), _endpoint())
         snapshot_download(
             offer.repo,
             revision=offer.commit,
@@ -137,6 +139,11 @@ def download(offer: Offer, seen: Callable[[int], None] = lambda _arrived: None) 
 def resolved(entry: Entry, offer: Offer) -> Entry:
     """`entry` with the commit and the true size that the hub told."""
     return replace(entry, source=HubSource(offer.repo, offer.commit, offer.bytes))
+
+
+def _large_ones(offer: Offer) -> list[str]:
+    folder = snapshot_folder(offer.repo, offer.commit)
+    return [name for name, size in offer.files.items() if size >= LARGE and not (folder / name).is_file()]
 
 
 def _check_space(offer: Offer) -> None:
@@ -169,10 +176,10 @@ def _literal(name: str) -> str:
 @contextmanager
 def _plainly(repo: str, revision: str) -> Iterator[None]:
     """What goes wrong at the hub, as one line that says what to do."""
-    import httpx
     from huggingface_hub.errors import (
         GatedRepoError,
         HfHubHTTPError,
+        HTTPError,
         LocalEntryNotFoundError,
         RepositoryNotFoundError,
         RevisionNotFoundError,
@@ -190,7 +197,7 @@ def _plainly(repo: str, revision: str) -> Iterator[None]:
         raise ModelError(
             f"the hub has no model {repo!r}, or it is private (then set HF_TOKEN); check the spelling"
         ) from error
-    except (HfHubHTTPError, LocalEntryNotFoundError, httpx.HTTPError, OSError) as error:
+    except (HfHubHTTPError, LocalEntryNotFoundError, HTTPError, OSError) as error:
         raise ModelError(f"the model hub did not give {repo} at {revision}: {_last_line(error)}") from error
 
 
@@ -203,7 +210,7 @@ def _last_line(error: BaseException) -> str:
 def _watched(offer: Offer, seen: Callable[[int], None]) -> Iterator[None]:
     """Inside, `seen` hears the bytes of the repository's blobs that grow."""
     blobs = repo_folder(offer.repo) / "blobs"
-    before, done = _bytes_in(blobs), threading.Event()
+    before, done = _bytes_in(blobs) - half_files(offer.repo), threading.Event()
     had = offer.bytes - offer.bytes_to_come
 
     def look() -> None:
