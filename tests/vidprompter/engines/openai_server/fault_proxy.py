@@ -58,6 +58,7 @@ class FaultProxy:
     def __init__(self, upstream: str, plan: Plan = lambda number: None) -> None:
         self.plan = plan
         self.calls: list[Call] = []
+        self.list_faults: list[Fault] = []  # of the next calls that ask what is served
         self._upstream = urlsplit(upstream).netloc
         self._lock = threading.Lock()
         self._over = threading.Event()
@@ -68,7 +69,11 @@ class FaultProxy:
             protocol_version = "HTTP/1.1"
 
             def do_GET(self) -> None:
-                self._pass_on(b"")
+                fault = proxy.list_faults.pop(0) if proxy.list_faults else None
+                if fault is None:
+                    self._pass_on(b"")
+                else:
+                    self._spoil(fault)
 
             def do_POST(self) -> None:
                 data = self.rfile.read(int(self.headers["Content-Length"]))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import time
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
@@ -12,7 +13,7 @@ from tests.vidprompter.engines.openai_server.conftest import Served
 from tests.vidprompter.engines.openai_server.fault_proxy import Fault, FaultProxy, seeded
 from tests.vidprompter.engines.openai_server.helpers import KEY, engine_at, idea
 from vidprompter.engines.openai_server import Prices
-from vidprompter.errors import GenerationError, ModelError
+from vidprompter.errors import GenerationError, ModelError, UnknownModel
 from vidprompter.tasks import Prompt
 
 COUNT = 200
@@ -24,7 +25,7 @@ HANGS = Fault(hang=60.0)
 def test_two_hundred_requests_with_a_tenth_spoiled_all_finish(served: Served) -> None:
     plan = seeded(0.10, [CALM, BROKEN, HANGS], seed=4)
     with FaultProxy(served.url, plan) as proxy:
-        engine = engine_at(served, proxy.url, timeout_seconds=6.0, concurrency=8, prices=Prices(1.0, 2.0))
+        engine = engine_at(served, proxy.url, timeout_seconds=8.0, concurrency=8, prices=Prices(1.0, 2.0))
         results = engine.generate_batch([idea(number) for number in range(COUNT)])
     prompts = [one for one in results if isinstance(one, Prompt)]
     assert len(prompts) == COUNT, [one for one in results if not isinstance(one, Prompt)]
@@ -171,3 +172,25 @@ def test_other_ends_of_a_run(served: Served, fault: Fault, said: str) -> None:
         with pytest.raises(ModelError, match=said):
             engine_at(served, proxy.url).generate_batch([idea(0)])
         assert len(proxy.calls) == 1
+
+
+def test_the_start_waits_for_a_server_that_loads_and_stops_at_a_wrong_key(
+    served: Served, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("OPENAI_API_KEY", KEY)
+    listed = json.dumps({"data": [{"id": "other/model", "owned_by": "vllm"}]})
+    with FaultProxy(served.url) as proxy:
+        proxy.list_faults = [Fault(503, {"Retry-After": "0"}), CALM]  # llama.cpp while it loads
+        assert "the server answers" in engine_at(served, proxy.url).load()
+        proxy.list_faults = [Fault(401)]
+        with pytest.raises(ModelError, match="check the key in OPENAI_API_KEY") as caught:
+            engine_at(served, proxy.url).generate_batch([idea(0)])
+        assert KEY not in str(caught.value)
+        proxy.list_faults = [Fault(200, body=listed)]
+        with pytest.raises(UnknownModel, match="other/model"):
+            engine_at(served, proxy.url).generate_batch([idea(0)])
+        assert proxy.calls == []
+        near = json.dumps({"data": [{"id": "served/model-2", "owned_by": "somebody"}]})
+        proxy.list_faults, proxy.plan = [Fault(200, body=near)], lambda number: Fault(404)
+        with pytest.raises(ModelError, match="the server lists served/model-2"):
+            engine_at(served, proxy.url).generate_batch([idea(0)])
