@@ -13,6 +13,7 @@ from importlib import import_module
 from pathlib import Path
 from typing import Literal
 
+from batch.checkup_models import fast_cpu_engine, gpu, model_findings
 from models.errors import ModelError
 from models.fetching import find_alone, home
 from models.registry import registry
@@ -46,7 +47,10 @@ def checkup() -> Iterator[Check]:
     yield _pip()
     for name, look, fix in _LIBRARIES:
         yield _library(name, look, fix)
+    yield Check(*gpu())
     yield _decord()
+    yield Check(*fast_cpu_engine())
+    yield from (Check(*found) for found in model_findings())
     for entry in registry().with_parts("builtin"):
         yield _weights(entry.name)
 

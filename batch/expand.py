@@ -4,34 +4,18 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import islice
-from typing import Any, Literal, TypedDict
+from typing import Any
 
-from batch.caption.rows import ErrorField, error_field
+from batch.caption.rows import ExpandRow, add_where_asked, error_field
 from batch.cli import EXIT_FAILED, EXIT_INTERRUPTED
 from batch.inputs.sidecar import checked_short
 from batch.writers import WriterSource
+from vidprompter.engines.options import EngineOptions
 from vidprompter.engines.protocol import PromptWriter, WriterIdentity
 from vidprompter.errors import GenerationError, InputError, VidPrompterError
-from vidprompter.tasks import Prompt, Request, Sampling, Task
-
-
-class ExpandRow(TypedDict):
-    """One row of `expand --json`; see docs/output_fields.md."""
-
-    short: str
-    variant: int
-    prompt: str | None
-    status: Literal["done", "failed"]
-    error: ErrorField | None
-    finish: str | None
-    flags: list[str]
-    model: str
-    revision: str
-    engine: str
-    settings: dict[str, Any]
-    seed: int
+from vidprompter.tasks import Prompt, Request, Sampling, Task, Wording
 
 
 @dataclass(frozen=True)
@@ -42,6 +26,13 @@ class ExpandOptions:
     seed: int = 0
     variants: int = 1
     batch_size: int = 8
+    wording: Wording = field(default_factory=Wording)
+    options: EngineOptions = field(default_factory=EngineOptions)
+
+    def asked_fields(self) -> dict[str, Any]:
+        """How prompts are asked for, by name: sampling; wording and engine options where there are any."""
+        more = {"wording": self.wording.fields(), "options": self.options.fields()}
+        return self.sampling.fields() | {name: value for name, value in more.items() if value}
 
 
 def read_ideas(lines: Iterable[str], where: str, say: Callable[[str], None]) -> Iterator[str]:
@@ -67,7 +58,12 @@ def expand_rows(
     """A row for each idea and variant, in order, and its error where it failed."""
     requests = (
         Request(
-            Task.SHORT_TO_PROMPT, short=idea, variant=variant, seed=options.seed, sampling=options.sampling
+            Task.SHORT_TO_PROMPT,
+            short=idea,
+            variant=variant,
+            seed=options.seed,
+            sampling=options.sampling,
+            wording=options.wording,
         )
         for idea in ideas
         for variant in range(options.variants)
@@ -78,7 +74,7 @@ def expand_rows(
         if len(results) != len(batch):
             raise GenerationError(f"{writer.model} gave {len(results)} results for {len(batch)} requests")
         for request, result in zip(batch, results, strict=True):
-            yield _row(request, result, identity), None if isinstance(result, Prompt) else result
+            yield _row(request, result, identity, options), None if isinstance(result, Prompt) else result
 
 
 def expand(
@@ -121,7 +117,9 @@ def expand(
     return EXIT_FAILED if failed else 0
 
 
-def _row(request: Request, result: Prompt | VidPrompterError, identity: WriterIdentity) -> ExpandRow:
+def _row(
+    request: Request, result: Prompt | VidPrompterError, identity: WriterIdentity, options: ExpandOptions
+) -> ExpandRow:
     row: ExpandRow = {
         "short": request.short or "",
         "variant": request.variant,
@@ -133,7 +131,7 @@ def _row(request: Request, result: Prompt | VidPrompterError, identity: WriterId
         "model": identity.model,
         "revision": identity.revision,
         "engine": identity.engine,
-        "settings": request.sampling.fields(),
+        "settings": options.asked_fields(),
         "seed": request.seed,
     }
     if isinstance(result, Prompt):
@@ -141,6 +139,7 @@ def _row(request: Request, result: Prompt | VidPrompterError, identity: WriterId
         row["flags"], row["seed"] = list(result.flags), result.seed
         row["model"], row["revision"], row["engine"] = result.model, result.revision, result.engine
         row["settings"] = {**row["settings"], **result.settings}
+        add_where_asked(row, result)
     else:
         row["error"] = error_field(result)
     return row

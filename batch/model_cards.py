@@ -13,6 +13,7 @@ from models.errors import WeightsMissing
 from models.fetching.find import entries_of
 from models.locate import where
 from models.registry import registry
+from vidprompter.engines.choose import SERVER
 
 
 class Card(ModelRow):
@@ -55,11 +56,14 @@ def print_card(card: Card) -> None:
 
 
 def choose_default(name: str) -> None:
-    """Makes `name` the default model; says so where it is not on this machine yet.
+    """Makes `name` the default model, a server's (`openai:MODEL@URL`) unseen; says so where it is not here yet.
 
     Raises:
         UnknownModel: Nothing of that name, or nothing that writes prompts.
     """
+    if name.startswith(SERVER):
+        set_default(name)
+        return
     try:
         found = where(name)
     except WeightsMissing as error:

@@ -20,7 +20,9 @@ from vidprompter.runs.run import checked_output, ledger_path
 from vidprompter.tasks import Sampling
 
 STAGE = "caption"
-_SAMPLING = tuple(field.name for field in fields(Sampling))
+# What of a row's settings makes its item; the last ones stand only where they were used.
+_ASKED = (*(field.name for field in fields(Sampling)), "wording", "options")
+_MAY_LACK = ("beams", "stop", "wording", "options")
 
 
 def repair(output: Path) -> tuple[int, Path | None]:
@@ -83,7 +85,8 @@ def _ended(first: dict[str, Any], rest: Iterator[dict[str, Any]]) -> Iterator[tu
 
 def _name(row: dict[str, Any]) -> ItemName:
     """The row's item, by the absolute path of its clip; see `batch.caption.jobs.candidate_of`."""
-    settings = {name: row["settings"][name] for name in _SAMPLING}
+    told = row["settings"]
+    settings = {name: told[name] for name in _ASKED if name in told or name not in _MAY_LACK}
     return ItemName(
         root=0,
         path=os.path.abspath(row["path"]),  # noqa: PTH100 - links stay links

@@ -4,8 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
-from vidprompter.engines.protocol import BUILTIN, Capabilities, PromptWriter, WriterIdentity
+from vidprompter.engines.protocol import BUILTIN, Capabilities, PromptWriter, WriterIdentity, identity_of
+
+if TYPE_CHECKING:
+    from batch.commands.writing import Writing
 
 
 @dataclass(frozen=True)
@@ -20,17 +24,21 @@ class WriterSource:
     capabilities: Capabilities = BUILTIN
 
 
-def writer_source(model: str) -> WriterSource:
-    """The writer of that name.
+def writer_source(writing: Writing) -> WriterSource:
+    """The writer that was chosen.
 
     Raises:
         UnknownModel: no registry entry, folder or hub id of that name.
+        WeightsMissing: known, but not here.
+        CapabilityError: it cannot do what is asked.
     """
     from vidprompter.api import VidPrompter
 
+    writer = VidPrompter.load(writing.model, writing.engine, options=writing.options)
+    writer.check(writing.sampling)
+
     def load(say: Callable[[str], None]) -> PromptWriter:
-        writer = VidPrompter.load(model)
         say(writer.prepare())
         return writer
 
-    return WriterSource(VidPrompter.identify(model), load)
+    return WriterSource(identity_of(writer), load, writer.capabilities)

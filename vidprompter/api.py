@@ -29,8 +29,10 @@ class VidPrompter:
 
     @property
     def inner(self) -> Engine:
-        """The engine itself."""
-        return self._writer
+        """The engine itself, without what keeps the wording."""
+        from vidprompter.wording.engine import Worded
+
+        return self._writer.inner if isinstance(self._writer, Worded) else self._writer
 
     @property
     def capabilities(self) -> Capabilities:
@@ -56,8 +58,9 @@ class VidPrompter:
             CapabilityError: no such engine, or it cannot run this model.
         """
         from vidprompter.engines.choose import make_engine
+        from vidprompter.wording.engine import Worded
 
-        return cls(make_engine(str(name_or_path), engine, options))
+        return cls(Worded(make_engine(str(name_or_path), engine, options)))
 
     @classmethod
     def identify(
@@ -75,6 +78,16 @@ class VidPrompter:
         from vidprompter.engines.protocol import identity_of
 
         return identity_of(cls.load(name_or_path, engine, options=options))
+
+    def check(self, sampling: Sampling) -> None:
+        """Nothing; known before anything is loaded.
+
+        Raises:
+            CapabilityError: this engine cannot do what is asked.
+        """
+        from vidprompter.engines.protocol import refuse_what_it_cannot
+
+        refuse_what_it_cannot(self._writer, sampling)
 
     def prepare(self) -> str:
         """Loads the weights now, which the first request would do otherwise; one line on what was chosen.
@@ -180,7 +193,10 @@ class VidPrompter:
 
         Raises:
             OutOfMemory: the memory does not hold so many at once; with fewer it may.
+            CapabilityError: the engine cannot do what one of them asks.
         """
+        for sampling in dict.fromkeys(request.sampling for request in requests):
+            self.check(sampling)
         return list(self._writer.generate_batch(requests))
 
     def logprobs(self, request: Request, texts: Sequence[Answer]) -> list[TokenLogprobs]:

@@ -58,9 +58,9 @@ def show_plan(run: CaptionRun, entries: Iterable[ClipEntry]) -> int:
 def _foreseen(run: CaptionRun, entries: Iterable[ClipEntry]) -> Iterator[tuple[ClipEntry, Verdict]]:
     options = run.options
     if options.out is None:
-        yield from ((entry, "new") for entry in entries)
+        yield from ((entry, "new") for entry in run.asked(entries))
         return
-    first, second = tee(entries)
+    first, second = tee(run.asked(entries))
     has_one = options.needs_none if run.settings.split is None else None
     candidates = (
         candidate_of(entry, run.settings, leave_out=has_one is not None and has_one(entry, None))
@@ -78,6 +78,8 @@ def _estimate(run: CaptionRun, todo: int) -> str:
         rate = run_status(out)["per_minute"]
         if rate:
             return f"estimate: {clips} in {span(60 * todo / rate)}, by the {rate} a minute of this run so far"
+    if run.source.capabilities.frames:
+        return f"no estimate for {clips}: run --limit 20 first, which measures this model on this machine"
     seconds = todo * CORE_SECONDS / usable_cores()
     return (
         f"estimate: {clips} in {span(seconds)} on {usable_cores()} cores with the built-in model; a guess, until "

@@ -97,7 +97,7 @@ def caption_clips(
                 size = options.batch_size
                 if not stop.asked:
                     _record_broken(taken, settings, sink)
-                    show(f"writing {sum(one.sheet is not None for one in taken)} prompts")
+                    show(f"writing {sum(one.seen is not None for one in taken)} prompts")
                     _write(taken, writing, settings, sink)
             return not stop.asked
 
@@ -136,12 +136,12 @@ def _record_broken(taken: Sequence[Measured], settings: CaptionSettings, sink: S
 
 
 def _write(taken: Sequence[Measured], writing: Writing | None, settings: CaptionSettings, sink: Sink) -> None:
-    measured = [(one, one.sheet) for one in taken if one.sheet is not None]
+    measured = [(one, one.seen) for one in taken if one.seen is not None]
     if not measured:
         return
     assert writing is not None, "a clip was measured that no one sent"
     began = time.perf_counter()
-    results = writing.write([request_of(one.job, sheet, settings) for one, sheet in measured])
+    results = writing.write([request_of(one.job, seen, settings) for one, seen in measured])
     share = (time.perf_counter() - began) / len(measured)
     sink.ended(
         [

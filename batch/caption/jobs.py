@@ -3,18 +3,24 @@
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass, replace
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field, replace
 from functools import cached_property
+from itertools import groupby
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from batch.caption.split import Split
 from batch.inputs.entry import ClipEntry
+from vidprompter.engines.options import EngineOptions
 from vidprompter.engines.protocol import WriterIdentity
 from vidprompter.runs.judge import Candidate
 from vidprompter.runs.keys import ItemName, settings_text
-from vidprompter.sheet.types import SceneSheet
-from vidprompter.tasks import Request, Sampling, Task
+from vidprompter.tasks import Request, Sampling, Task, Wording
+
+if TYPE_CHECKING:
+    from vidprompter.sheet.types import SceneSheet
+    from vidprompter.video.clip import Clip
 
 Stretch = tuple[float, float]
 """Start and end, seconds of the file."""
@@ -22,13 +28,18 @@ Stretch = tuple[float, float]
 
 @dataclass(frozen=True)
 class CaptionSettings:
-    """What is the same for every clip of a run. split: whether files are cut into stretches first."""
+    """What is the same for every clip of a run.
+
+    variants: how many prompts a clip gets. split: whether files are cut into stretches first.
+    """
 
     writer: WriterIdentity
     sampling: Sampling
     seed: int = 0
-    variant: int = 0
+    variants: int = 1
     split: Split | None = None
+    wording: Wording = field(default_factory=Wording)
+    options: EngineOptions = field(default_factory=EngineOptions)
 
     def key_part(self) -> dict[str, Any]:
         """What of it makes another item. The engine does not: a run may be resumed on another machine."""
@@ -36,13 +47,14 @@ class CaptionSettings:
             "model": self.writer.model,
             "revision": self.writer.revision,
             "seed": self.seed,
-            **self.sampling_fields,
+            **self.asked_fields,
         }
 
     @cached_property
-    def sampling_fields(self) -> dict[str, Any]:
-        """The sampling options by name."""
-        return self.sampling.fields()
+    def asked_fields(self) -> dict[str, Any]:
+        """How prompts are asked for, by name: sampling; wording and engine options where there are any."""
+        more = {"wording": self.wording.fields(), "options": self.options.fields()}
+        return self.sampling.fields() | {name: value for name, value in more.items() if value}
 
     @cached_property
     def key_text(self) -> str:
@@ -58,11 +70,15 @@ class CaptionSettings:
 
 @dataclass(frozen=True, slots=True)
 class ClipJob:
-    """One clip to do. key: its name in the ledger, "" without one. split: cut it; nothing else is asked yet."""
+    """One clip to do. key: its name in the ledger, "" without one. split: cut it; nothing else is asked yet.
+
+    others: jobs for the same clip, which is looked at once for all.
+    """
 
     entry: ClipEntry
     key: str = ""
     split: Split | None = None
+    others: tuple[ClipJob, ...] = ()
 
     @property
     def task(self) -> Task:
@@ -87,7 +103,7 @@ def candidate_of(
         end=entry.end,
         task=task_of(entry).value,
         short=entry.short,
-        variant=settings.variant,
+        variant=entry.variant,
         settings=settings.split_text if is_whole else settings.key_text,
     )
     path = os.path.abspath(entry.path)  # noqa: PTH100 - links stay links
@@ -100,22 +116,47 @@ def file_of(entry: ClipEntry) -> str:
     return entry.path if entry.member is None else entry.member.archive
 
 
-def stretches_of(entry: ClipEntry, stretches: list[Stretch]) -> list[ClipEntry]:
+def stretches_of(entry: ClipEntry, stretches: list[Stretch], variants: int = 1) -> list[ClipEntry]:
     """The clip's stretches as clips of their own; a picture has one without length, and stays whole."""
-    return [replace(entry, start=start, end=end) if end > start else entry for start, end in stretches]
+    cut = [replace(entry, start=start, end=end) if end > start else entry for start, end in stretches]
+    return [one for stretch in cut for one in variants_of(stretch, variants)]
 
 
-def request_of(job: ClipJob, sheet: SceneSheet, settings: CaptionSettings) -> Request:
-    """What the writer is asked."""
+def variants_of(entry: ClipEntry, count: int) -> list[ClipEntry]:
+    """The clip once for each of its prompts."""
+    return [replace(entry, variant=number) for number in range(count)] if count > 1 else [entry]
+
+
+def together(jobs: Iterable[ClipJob]) -> Iterator[ClipJob]:
+    """Jobs for one clip that follow each other as one job with the others in it: the clip is looked at once."""
+    for _, group in groupby(jobs, key=_look):
+        first, *others = group
+        yield replace(first, others=tuple(others)) if others else first
+
+
+def _look(job: ClipJob) -> object:
+    """What is looked at: jobs with the same may share it."""
     entry = job.entry
+    if job.split is not None or entry.problem is not None:
+        return object()  # like no other
+    return entry.path, entry.start, entry.end, entry.member
+
+
+def request_of(job: ClipJob, seen: SceneSheet | Clip, settings: CaptionSettings) -> Request:
+    """What the writer is asked. seen: the clip's sheet, or its frames."""
+    from vidprompter.video.clip import Clip
+
+    entry = job.entry
+    video, sheet = (seen, None) if isinstance(seen, Clip) else (Path(entry.path), seen)
     return Request(
         task=job.task,
-        video=Path(entry.path),
+        video=video,
         short=entry.short,
         sheet=sheet,
         start=entry.start,
         end=entry.end,
-        variant=settings.variant,
+        variant=entry.variant,
         seed=settings.seed,
         sampling=settings.sampling,
+        wording=settings.wording,
     )

@@ -5,16 +5,22 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import partial
-from typing import TypeAlias
+from typing import TYPE_CHECKING, TypeAlias
 
 from batch.caption.jobs import ClipJob, Stretch, file_of
 from batch.inputs.stored import on_disk
 from vidprompter.errors import VidPrompterError
 from vidprompter.heap import trim_heap
 from vidprompter.runs.fingerprint import MISSING, Fingerprint, fingerprint
-from vidprompter.sheet.types import SceneSheet
 
-Measure: TypeAlias = Callable[[ClipJob], SceneSheet]
+if TYPE_CHECKING:
+    from vidprompter.engines.options import EngineOptions
+    from vidprompter.engines.protocol import Capabilities
+    from vidprompter.sheet.types import SceneSheet
+    from vidprompter.video.clip import Clip
+
+Measure: TypeAlias = "Callable[[ClipJob], SceneSheet | Clip]"
+"""Looks at a job's clip for the writer: its scene sheet, or its frames."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,7 +28,7 @@ class Read:
     """What a worker found out about a clip. mark: taken before it was read. One of the others is not None."""
 
     mark: Fingerprint
-    sheet: SceneSheet | None = None
+    seen: SceneSheet | Clip | None = None
     stretches: list[Stretch] | None = None
     error: VidPrompterError | None = None
 
@@ -41,13 +47,33 @@ def measure_job(job: ClipJob) -> SceneSheet:
     return sheet if job.entry.member is None else replace(sheet, path=job.entry.path)
 
 
+def measure_for(capabilities: Capabilities, options: EngineOptions) -> Measure:
+    """How clips are looked at for a writer that can do that."""
+    return look_at_frames(options.frames, options.max_side) if capabilities.frames else measure_job
+
+
+def look_at_frames(count: int, max_side: int) -> Measure:
+    """For writers that look themselves: `count` frames of a clip, their longer side at most `max_side` pixels."""
+    return partial(_frames, count=count, max_side=max_side)
+
+
+def _frames(job: ClipJob, *, count: int, max_side: int) -> Clip:
+    from vidprompter.video.sampling import Uniform
+    from vidprompter.video.source import VideoSource
+
+    with on_disk(job.entry) as path:
+        source = VideoSource(path, start=job.entry.start, end=job.entry.end, threads=1)
+        (clip,) = source.sample(Uniform(count, max_side=max_side))
+    return clip
+
+
 def _read(job: ClipJob, *, measure: Measure, whole: bool) -> Read:
     if job.entry.problem is not None:
         return Read(MISSING, error=job.entry.problem)
     mark = fingerprint(file_of(job.entry), whole=whole)
     try:
         if job.split is None:
-            return Read(mark, sheet=measure(job))
+            return Read(mark, seen=measure(job))
         from batch.caption.split import find_segments
 
         with on_disk(job.entry) as path:

@@ -9,14 +9,17 @@ from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from types import TracebackType
-from typing import TypeAlias
+from typing import TYPE_CHECKING, TypeAlias
 
 from batch.caption.jobs import ClipJob
 from batch.caption.measure import Read
 from vidprompter.errors import VidPrompterError
 from vidprompter.runs.fingerprint import Fingerprint
-from vidprompter.sheet.types import SceneSheet
 from vidprompter.video.workers import Outcome, WorkerPool
+
+if TYPE_CHECKING:
+    from vidprompter.sheet.types import SceneSheet
+    from vidprompter.video.clip import Clip
 
 _POLL_SECONDS = 0.2
 # Failed clips that are handed out in one go beside the good ones.
@@ -25,10 +28,10 @@ _SPARE = 256
 
 @dataclass(frozen=True, slots=True)
 class Measured:
-    """A clip with its sheet, or with what went wrong. mark: of the file; None where its worker died."""
+    """A clip with its sheet or frames, or with what went wrong. mark: of the file; None where its worker died."""
 
     job: ClipJob
-    sheet: SceneSheet | None
+    seen: SceneSheet | Clip | None
     error: VidPrompterError | None
     mark: Fingerprint | None
     seconds: float
@@ -150,7 +153,10 @@ class Prefetcher:
         if read is not None and read.stretches is not None:
             self._source.stretches.extend(self._expand(outcome.item, read))
             return not self._closing.is_set()
-        measured = _measured(outcome)
+        return all(self._put(measured) for measured in _measured(outcome))
+
+    def _put(self, measured: Measured) -> bool:
+        """False when closing."""
         while not self._closing.is_set():
             try:
                 self._ready.put(measured, timeout=_POLL_SECONDS)
@@ -178,11 +184,13 @@ class _Source:
         return job
 
 
-def _measured(outcome: Outcome[ClipJob, Read]) -> Measured:
-    read = outcome.value
+def _measured(outcome: Outcome[ClipJob, Read]) -> list[Measured]:
+    """One for each job of the clip; the time is shared among them."""
+    read, jobs = outcome.value, (outcome.item, *outcome.item.others)
+    seconds = outcome.seconds / len(jobs)
     if read is None:
-        return Measured(outcome.item, None, outcome.error, None, outcome.seconds)
-    return Measured(outcome.item, read.sheet, read.error, read.mark, outcome.seconds)
+        return [Measured(job, None, outcome.error, None, seconds) for job in jobs]
+    return [Measured(job, read.seen, read.error, read.mark, seconds) for job in jobs]
 
 
 def _describe(job: ClipJob) -> str:

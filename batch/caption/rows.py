@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from typing import Any, Literal, TypedDict
+from typing import Any, Literal, NotRequired, TypedDict
 
 from batch.caption.jobs import CaptionSettings, ClipJob
 from vidprompter.errors import VidPrompterError
@@ -16,6 +16,15 @@ class ErrorField(TypedDict):
 
     type: str
     message: str
+
+
+class BeamField(TypedDict):
+    """One beam: its text, log p of it, its tokens with the end, and how it ended."""
+
+    text: str
+    logprob: float
+    tokens: int
+    finish: str
 
 
 class CaptionRow(TypedDict):
@@ -38,6 +47,27 @@ class CaptionRow(TypedDict):
     settings: dict[str, Any]
     seed: int
     seconds: float
+    negative: NotRequired[str]
+    beams: NotRequired[list[BeamField]]
+
+
+class ExpandRow(TypedDict):
+    """One row of `expand --json`; see docs/output_fields.md."""
+
+    short: str
+    variant: int
+    prompt: str | None
+    status: Literal["done", "failed"]
+    error: ErrorField | None
+    finish: str | None
+    flags: list[str]
+    model: str
+    revision: str
+    engine: str
+    settings: dict[str, Any]
+    seed: int
+    negative: NotRequired[str]
+    beams: NotRequired[list[BeamField]]
 
 
 def done_row(job: ClipJob, prompt: Prompt, settings: CaptionSettings, seconds: float) -> CaptionRow:
@@ -50,7 +80,19 @@ def done_row(job: ClipJob, prompt: Prompt, settings: CaptionSettings, seconds: f
     row["model"], row["revision"], row["engine"] = prompt.model, prompt.revision, prompt.engine
     row["seed"] = prompt.seed
     row["settings"] = {**row["settings"], **prompt.settings}
+    add_where_asked(row, prompt)
     return row
+
+
+def add_where_asked(row: CaptionRow | ExpandRow, prompt: Prompt) -> None:
+    """Fields that a row has only where they were asked for: the beams, the target's negative prompt."""
+    if prompt.negative is not None:
+        row["negative"] = prompt.negative
+    if prompt.beams:
+        row["beams"] = [
+            {"text": beam.text, "logprob": beam.logprob, "tokens": len(beam.ids), "finish": beam.finish}
+            for beam in prompt.beams
+        ]
 
 
 def failed_row(
@@ -85,7 +127,7 @@ def _row(job: ClipJob, settings: CaptionSettings, seconds: float) -> CaptionRow:
         "end": entry.end,
         "task": job.task.value,
         "short": entry.short,
-        "variant": settings.variant,
+        "variant": entry.variant,
         "prompt": None,
         "status": "failed",
         "error": None,
@@ -94,7 +136,7 @@ def _row(job: ClipJob, settings: CaptionSettings, seconds: float) -> CaptionRow:
         "model": writer.model,
         "revision": writer.revision,
         "engine": writer.engine,
-        "settings": settings.sampling_fields,
+        "settings": settings.asked_fields,
         "seed": settings.seed,
         "seconds": round(seconds, 3),
     }

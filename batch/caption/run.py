@@ -11,7 +11,7 @@ from itertools import islice
 from pathlib import Path
 
 from batch.caption.flow import FlowOptions, Sink, caption_clips
-from batch.caption.jobs import CaptionSettings, ClipJob, candidate_of, stretches_of
+from batch.caption.jobs import CaptionSettings, ClipJob, candidate_of, stretches_of, together, variants_of
 from batch.caption.measure import Measure, measure_job
 from batch.caption.report import Tally
 from batch.caption.rows import CaptionRow
@@ -83,11 +83,18 @@ class CaptionRun:
         return EXIT_FAILED if self.tally.failed_total else 0
 
     def _stream(self, entries: Iterable[ClipEntry]) -> bool:
-        jobs = [ClipJob(entry, split=self.settings.split) for entry in entries]
+        jobs = [ClipJob(entry, split=self.settings.split) for entry in self.asked(entries)]
         self.tally.given = len(jobs)
         with Progress(len(jobs), "clips", answers_between=True) as progress:
             tell = self._teller(progress)
-            sink = StreamSink(self.talk.answer, self.tally, tell, progress.grow, as_json=self.options.as_json)
+            sink = StreamSink(
+                self.talk.answer,
+                self.tally,
+                tell,
+                progress.grow,
+                as_json=self.options.as_json,
+                variants=self.settings.variants,
+            )
             finished = self._flow(jobs, sink, progress)
         if self.tally.failed_total or self.tally.given > 1:
             self.talk.say(f"{self.tally.done} done, {self.tally.failed_total} failed")
@@ -134,14 +141,15 @@ class CaptionRun:
         """Puts on the list what is to do, and counts the rest; a chunk at a time, so that memory stays flat."""
         stream = iter(entries)
         while chunk := list(islice(stream, CHUNK_CLIPS)):
+            asked = list(self.asked(chunk))
             candidates = [
                 candidate_of(entry, self.settings, leave_out=self._needs_none(entry, run.view))
-                for entry in chunk
+                for entry in asked
             ]
             stretches: list[tuple[ClipEntry, str]] = []
-            for entry, item in zip(chunk, run.admit(candidates), strict=True):
+            for entry, item in zip(asked, run.admit(candidates), strict=True):
                 if item.verdict == "split":
-                    parts = stretches_of(entry, json.loads(item.stretches or "[]"))
+                    parts = stretches_of(entry, json.loads(item.stretches or "[]"), self.settings.variants)
                     stretches += [(part, item.key) for part in parts]
                 elif item.verdict != "elsewhere":
                     self.tally.grow(1)
@@ -150,6 +158,11 @@ class CaptionRun:
             cut = (candidate_of(part, self.settings, parent=key) for part, key in stretches)
             for item in run.admit(cut):
                 self.tally.admit(item)
+
+    def asked(self, entries: Iterable[ClipEntry]) -> Iterator[ClipEntry]:
+        """The clips, each once for each of its prompts; files that are cut first, once."""
+        for entry in entries:
+            yield from variants_of(entry, self.settings.variants if self.settings.split is None else 1)
 
     def _needs_none(self, entry: ClipEntry, output: Output) -> bool:
         asks = self.options.needs_none
@@ -163,7 +176,7 @@ class CaptionRun:
     def _flow(self, jobs: Iterable[ClipJob], sink: Sink, progress: Progress) -> bool:
         try:
             return caption_clips(
-                jobs,
+                together(jobs),
                 settings=self.settings,
                 options=self.options.flow,
                 measure=self.measure,

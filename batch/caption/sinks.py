@@ -33,7 +33,7 @@ class LedgerSink:
     def cut(self, job: ClipJob, read: Read) -> list[ClipJob]:
         """Notes the stretches in the ledger, in one transaction; gives those that are to be done."""
         stretches = read.stretches or []
-        entries = stretches_of(job.entry, stretches)
+        entries = stretches_of(job.entry, stretches, self._settings.variants)
         candidates = [candidate_of(entry, self._settings, parent=job.key) for entry in entries]
         found = self._run.split(job.key, json.dumps(stretches), read.mark, candidates)
         self._tally.grow(len(found) - 1)
@@ -63,16 +63,18 @@ class StreamSink:
         grown: Callable[[int], None],
         *,
         as_json: bool,
+        variants: int,
     ) -> None:
         self._write = write
         self._tally = tally
         self._told = told
         self._grown = grown
         self._as_json = as_json
+        self._variants = variants
 
     def cut(self, job: ClipJob, read: Read) -> list[ClipJob]:
         """All of the stretches."""
-        entries = stretches_of(job.entry, read.stretches or [])
+        entries = stretches_of(job.entry, read.stretches or [], self._variants)
         self._tally.grow(len(entries) - 1)
         self._grown(len(entries) - 1)
         return [ClipJob(entry) for entry in entries]

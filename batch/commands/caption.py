@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Iterator
+from dataclasses import replace
 from itertools import chain, islice
 from pathlib import Path
 from typing import Any
@@ -14,8 +15,10 @@ import click
 from batch.caption.dry import show_plan
 from batch.caption.flow import FlowOptions, usable_cores
 from batch.caption.jobs import CaptionSettings
+from batch.caption.measure import measure_for
 from batch.caption.run import CaptionOptions, CaptionRun, Talk, shown
 from batch.caption.split import Split
+from batch.commands.writing import check_variants, writing_of, writing_options
 from batch.inputs.collect import Given, collect_clips
 from batch.inputs.columns import parse_columns
 from batch.inputs.entry import ClipEntry
@@ -24,9 +27,7 @@ from batch.outputs.choose import FORMATS, ON_EXISTS, Wanted, choose_output
 from batch.writers import writer_source
 from vidprompter.errors import InputError
 from vidprompter.runs.run import Rules
-from vidprompter.tasks import Sampling
 
-DEFAULTS = Sampling()
 BATCH_CLIPS = 32
 
 
@@ -80,17 +81,14 @@ BATCH_CLIPS = 32
 @click.option("--every", type=float, metavar="SECONDS", help="Cut files into windows: one row for each.")
 @click.option("--limit", type=click.IntRange(min=1), help="Only the first N clips.")
 @click.option("--shard", metavar="I/N", help="Only part I (from 0) of N; `merge` joins the outputs.")
-@click.option("--model", default="builtin", show_default=True, help="Registry name, folder or hub id.")
-@click.option("--seed", type=click.IntRange(0, 2**63 - 1), default=0, show_default=True)
 @click.option(
-    "--candidates",
-    type=int,
-    help="Drawn for each prompt; the best is kept.  [default: 4 with builtin, else 1]",
+    "--per-clip",
+    type=click.IntRange(1, 1000),
+    default=1,
+    show_default=True,
+    help="Different prompts for each clip.",
 )
-@click.option("--max-new-tokens", type=int, default=DEFAULTS.max_new_tokens, show_default=True)
-@click.option(
-    "--temperature", type=float, default=DEFAULTS.temperature, show_default=True, help="0 is greedy."
-)
+@writing_options
 @click.option("--workers", type=click.IntRange(1, 256), help="Decoding processes.  [default: one per core]")
 @click.option(
     "--batch-size",
@@ -114,11 +112,8 @@ BATCH_CLIPS = 32
 def caption_command(paths: tuple[str, ...], **options: Any) -> int:
     """Puts the parts together; see the help text."""
     talk = Talk(answer=_answer, say=_say)
-    sampling = Sampling(
-        max_new_tokens=options["max_new_tokens"],
-        temperature=options["temperature"],
-        candidates=options["candidates"],
-    )
+    writing = writing_of(options)
+    check_variants(options["per_clip"], "--per-clip", writing.sampling)
     shard = parse_shard(options["shard"])
     chosen = choose_output(
         Wanted(options["out"], options["format_name"], options["on_exists"], paths, shard), talk.say
@@ -133,11 +128,18 @@ def caption_command(paths: tuple[str, ...], **options: Any) -> int:
         columns=parse_columns(options["columns"]),
     )
     entries = begun(collect_clips(given, talk.say))  # a mistyped path is said before anything is written
-    source = writer_source(options["model"])
-    sampling = sampling.resolved(source.capabilities.candidates)
+    source = writer_source(writing)
+    settings = CaptionSettings(
+        source.identity,
+        writing.sampling.resolved(source.capabilities.candidates),
+        writing.seed,
+        options["per_clip"],
+        wording=writing.wording,
+        options=writing.options,
+    )
     cut = Split(per_shot=options["per_shot"], every=options["every"])
     run = CaptionRun(
-        settings=CaptionSettings(source.identity, sampling, options["seed"], split=cut if cut else None),
+        settings=replace(settings, split=cut if cut else None),
         options=CaptionOptions(
             out=chosen.base,
             flow=FlowOptions(
@@ -155,6 +157,7 @@ def caption_command(paths: tuple[str, ...], **options: Any) -> int:
         ),
         source=source,
         talk=talk,
+        measure=measure_for(source.capabilities, writing.options),
     )
     return show_plan(run, entries) if options["dry_run"] else run.execute(entries)
 

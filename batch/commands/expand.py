@@ -5,16 +5,16 @@ from __future__ import annotations
 import sys
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import click
 
-from batch.expand import ExpandOptions, ExpandRow, expand, read_ideas
+from batch.caption.rows import ExpandRow
+from batch.commands.writing import check_variants, writing_of, writing_options
+from batch.expand import ExpandOptions, expand, read_ideas
 from batch.inputs.sidecar import checked_short
 from batch.writers import writer_source
 from vidprompter.errors import InputError
-from vidprompter.tasks import Sampling
-
-DEFAULTS = Sampling()
 
 
 @click.command(
@@ -45,17 +45,7 @@ DEFAULTS = Sampling()
     show_default=True,
     help="Prompts for each idea.",
 )
-@click.option("--model", default="builtin", show_default=True, help="Registry name, folder or hub id.")
-@click.option("--seed", type=click.IntRange(0, 2**63 - 1), default=0, show_default=True)
-@click.option(
-    "--candidates",
-    type=int,
-    help="Drawn for each prompt; the best is kept.  [default: 4 with builtin, else 1]",
-)
-@click.option("--max-new-tokens", type=int, default=DEFAULTS.max_new_tokens, show_default=True)
-@click.option(
-    "--temperature", type=float, default=DEFAULTS.temperature, show_default=True, help="0 is greedy."
-)
+@writing_options
 @click.option(
     "--batch-size", type=click.IntRange(1, 1024), default=8, show_default=True, help="Prompts at once."
 )
@@ -64,21 +54,25 @@ def expand_command(
     ideas: tuple[str, ...],
     source_file: Path | None,
     variants: int,
-    model: str,
-    seed: int,
-    candidates: int | None,
-    max_new_tokens: int,
-    temperature: float,
     batch_size: int,
     as_json: bool,
+    **options: Any,
 ) -> int:
     """Puts the parts together; see the help text."""
-    sampling = Sampling(max_new_tokens=max_new_tokens, temperature=temperature, candidates=candidates)
+    writing = writing_of(options)
+    check_variants(variants, "-n", writing.sampling)
     asked = list(_all_ideas(ideas, source_file))
-    source = writer_source(model)
+    source = writer_source(writing)
     return expand(
         asked,
-        ExpandOptions(sampling.resolved(source.capabilities.candidates), seed, variants, batch_size),
+        ExpandOptions(
+            writing.sampling.resolved(source.capabilities.candidates),
+            writing.seed,
+            variants,
+            batch_size,
+            writing.wording,
+            writing.options,
+        ),
         source,
         show=_Printer(len(asked) * variants > 1),
         answer=_answer,
@@ -101,6 +95,8 @@ class _Printer:
         if self._headed:
             click.secho(f"{row['short']}  ·  {row['variant'] + 1}", bold=True, fg="cyan")
         _answer(row["prompt"] or "")
+        if "negative" in row:
+            _say(f"negative prompt: {row['negative']}")
 
 
 def _all_ideas(ideas: tuple[str, ...], source_file: Path | None) -> Iterator[str]:

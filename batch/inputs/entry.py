@@ -31,7 +31,7 @@ class ClipEntry:
     archive `shard.tar/name.mp4`. root: absolute folder it was found under. short: a short description, from a
     list or a sidecar. start, end: seconds, None for the whole file. listed: it is a line of a list, so a
     second mention is a second row. problem: why it cannot be used, known before it was opened. member: where
-    it lies, if in an archive.
+    it lies, if in an archive. variant: which of several prompts for it.
     """
 
     path: str
@@ -42,6 +42,7 @@ class ClipEntry:
     listed: bool = False
     problem: VidPrompterError | None = None
     member: Member | None = None
+    variant: int = 0
 
     def to_json(self) -> str:
         """One line of ASCII from which `from_json` makes the entry again; what is not set is left out."""
@@ -52,6 +53,8 @@ class ClipEntry:
             fields["start"] = self.start
         if self.end is not None:
             fields["end"] = self.end
+        if self.variant:
+            fields["variant"] = self.variant
         if self.listed:
             fields["listed"] = True
         if self.problem is not None:

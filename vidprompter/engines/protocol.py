@@ -6,8 +6,8 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Protocol, runtime_checkable
 
-from vidprompter.errors import VidPrompterError
-from vidprompter.tasks import Answer, Prompt, Request, TokenLogprobs
+from vidprompter.errors import CapabilityError, VidPrompterError
+from vidprompter.tasks import Answer, Prompt, Request, Sampling, TokenLogprobs
 
 
 @dataclass(frozen=True)
@@ -111,3 +111,17 @@ class SharesCores(Protocol):
 def identity_of(writer: PromptWriter) -> WriterIdentity:
     """The identity of a loaded writer."""
     return WriterIdentity(writer.model, writer.revision, writer.engine)
+
+
+def refuse_what_it_cannot(engine: Engine, sampling: Sampling) -> None:
+    """Nothing.
+
+    Raises:
+        CapabilityError: the engine cannot do what is asked.
+    """
+    can = engine.capabilities
+    if sampling.beams > 1 and not can.beams:
+        raise CapabilityError(
+            f"{engine.model} ({engine.engine}) has no beam search, and {sampling.beams} beams were asked for; "
+            "leave out the beams, or take a model that runs in transformers"
+        )
