@@ -10,13 +10,66 @@ from vidprompter.engines.decoding import Encoded
 from vidprompter.engines.multimodal.inputs import Context, together
 from vidprompter.errors import VisualTokenMismatch
 
+MIN_SHARED = 32  # tokens; a shorter beginning is not worth a pass of its own
+
 
 def encode_contexts(model: Any, contexts: Sequence[Context], pad: int) -> Encoded:
     """R contexts of one form, read by the model.
 
+    Texts without frames that begin alike, with the same instruction say, share that part: it is read once.
+
     Raises:
         VisualTokenMismatch: the frames gave another number of features than the context has places for.
     """
+    shared = shared_beginning([context.ids for context in contexts])
+    if shared >= MIN_SHARED and len(contexts) > 1 and not any(context.visual for context in contexts):
+        return _encode_after(model, contexts, shared, pad)
+    return _encode_whole(model, contexts, pad)
+
+
+def shared_beginning(texts: Sequence[Sequence[int]]) -> int:
+    """How many tokens all texts begin with alike; each keeps one of its own at least."""
+    shortest = min(len(text) for text in texts) - 1
+    for at in range(shortest):
+        if any(text[at] != texts[0][at] for text in texts):
+            return at
+    return shortest
+
+
+def _encode_after(model: Any, contexts: Sequence[Context], shared: int, pad: int) -> Encoded:
+    """The beginning once, its keys and values for each row, then the rest, padded on the left."""
+    import torch
+
+    device = model.get_input_embeddings().weight.device
+    beginning = torch.tensor([contexts[0].ids[:shared]], device=device)
+    cache = empty_cache(model.config)
+    model(
+        input_ids=beginning,
+        attention_mask=torch.ones_like(beginning),
+        position_ids=torch.arange(shared, device=device)[None],
+        past_key_values=cache,
+        use_cache=True,
+        logits_to_keep=1,
+    )
+    cache.batch_select_indices(torch.zeros(len(contexts), dtype=torch.long, device=device))
+    rest = [context.ids[shared:] for context in contexts]
+    longest = max(len(one) for one in rest)
+    ids = torch.tensor([[pad] * (longest - len(one)) + list(one) for one in rest], device=device)
+    own = torch.tensor([[0] * (longest - len(one)) + [1] * len(one) for one in rest], device=device)
+    mask = torch.cat([torch.ones(len(rest), shared, dtype=own.dtype, device=device), own], dim=1)
+    position = (mask.cumsum(1) - 1)[:, shared:]
+    out = model(
+        input_ids=ids,
+        attention_mask=mask,
+        position_ids=position,
+        past_key_values=cache,
+        use_cache=True,
+        logits_to_keep=1,
+    )
+    return Encoded(out.logits[:, -1], cache, mask, mask.sum(1, keepdim=True))
+
+
+def _encode_whole(model: Any, contexts: Sequence[Context], pad: int) -> Encoded:
     batch = together(contexts, pad)
     device = model.get_input_embeddings().weight.device
     inputs = {name: _placed(value, device, model.dtype) for name, value in batch.items()}

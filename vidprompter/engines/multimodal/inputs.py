@@ -82,7 +82,13 @@ class Reader:
                 "do_sample_frames": False,
                 "return_text_replacement_offsets": True,
             }
-        made = dict(self.processor(text=[self._conversation(text, clip)], **options))
+        try:
+            made = dict(self.processor(text=[self._conversation(text, clip)], **options))
+        except ValueError as error:
+            kind = VisualTokenMismatch if "tokens" in str(error) else GenerationError
+            raise kind(
+                f"the model's processor refuses this context: {' '.join(str(error).split())}"
+            ) from error
         offsets = made.pop("text_replacement_offsets", None)
         context = Context(made, self._placeholders(made["input_ids"]))
         if clip is not None:

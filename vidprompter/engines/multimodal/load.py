@@ -169,6 +169,7 @@ def _model(
             use_safetensors=True,
             trust_remote_code=False,
             output_loading_info=True,
+            ignore_mismatched_sizes=True,  # so that `_check_whole` can name them
             **placing,
         )
         return loaded
