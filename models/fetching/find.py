@@ -9,7 +9,7 @@ from models.entry import Entry, HubSource, PackageSource, ShippedSource
 from models.errors import WeightsCorrupt, WeightsMissing
 from models.fetching import hub
 from models.fetching.checks import difference
-from models.fetching.hub_cache import is_hub_id
+from models.fetching.hub_cache import damaged_file, is_hub_id
 from models.fetching.places import version_folder
 from models.registry import Registry, registry
 
@@ -55,7 +55,7 @@ def find_alone(entry: Entry, *, verify: bool = False) -> Path:
     if isinstance(entry.source, ShippedSource):
         return _shipped(entry, entry.source)
     if isinstance(entry.source, HubSource):
-        return _in_hub_cache(entry, entry.source)
+        return _in_hub_cache(entry, entry.source, verify=verify)
     return _fetched(entry, entry.source, verify=verify)
 
 
@@ -68,7 +68,7 @@ def derived_on_record(version: Path) -> dict[str, tuple[int, str]]:
         return {}
 
 
-def _in_hub_cache(entry: Entry, source: HubSource) -> Path:
+def _in_hub_cache(entry: Entry, source: HubSource, *, verify: bool) -> Path:
     try:
         folder = hub.find_on_disk(source, hub.revision_of(entry, source))
     except WeightsMissing as error:
@@ -79,6 +79,8 @@ def _in_hub_cache(entry: Entry, source: HubSource) -> Path:
         raise WeightsMissing(
             f"{entry.name!r}: not on this machine yet; run `vidprompter models pull {entry.name}`{size}"
         )
+    if verify and (wrong := damaged_file(folder)):
+        raise _corrupt(entry, folder, f"{wrong.name} has another sha256 than the hub says")
     return folder
 
 

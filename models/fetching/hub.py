@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import shutil
 import threading
@@ -16,6 +17,7 @@ from models.entry import Entry, HubSource
 from models.errors import ModelError, WeightsMissing
 from models.fetching.hub_cache import (
     commit_here,
+    damaged_file,
     hub_cache,
     hub_is_off,
     repo_folder,
@@ -30,6 +32,7 @@ from models.fetching.pins import Pin, write_pin
 WANTED = ("*.safetensors", "*.json", "*.txt", "*.model", "*.jinja", "*.md", "LICENSE*", "NOTICE*")
 
 _POLL_SECONDS = 0.5
+_NO_ROOM = {errno.ENOSPC, errno.EDQUOT, errno.EACCES, errno.EROFS, errno.EPERM}
 _SPARE_DISK = 1.02  # of what is still to come
 
 
@@ -108,6 +111,21 @@ def offered(repo: str, revision: str) -> Offer:
             f"{repo} at {revision} has no safetensors weights; pickled ones are never fetched, since they can run code"
         )
     return Offer(repo, revision, str(info.sha), files)
+
+
+def offered_for(entry: Entry, source: HubSource) -> Offer:
+    """What the hub has for an entry that is not here, or not whole; files of it that are damaged are removed first.
+
+    Raises:
+        ModelError: As `offered`.
+    """
+    revision = revision_of(entry, source)
+    offer = offered(source.repo, revision)
+    folder = snapshot_folder(source.repo, offer.commit)
+    while folder.is_dir() and (wrong := damaged_file(folder)):
+        wrong.resolve().unlink()
+        wrong.unlink(missing_ok=True)
+    return offer
 
 
 def download(offer: Offer, seen: Callable[[int], None] = lambda _arrived: None) -> Path:
@@ -197,7 +215,13 @@ def _plainly(repo: str, revision: str) -> Iterator[None]:
         raise ModelError(
             f"the hub has no model {repo!r}, or it is private (then set HF_TOKEN); check the spelling"
         ) from error
-    except (HfHubHTTPError, LocalEntryNotFoundError, HTTPError, OSError) as error:
+    except OSError as error:
+        if error.errno in _NO_ROOM:
+            raise ModelError(
+                f"{repo} cannot be stored in {hub_cache()}: {error.strerror}; make room, or set HF_HUB_CACHE elsewhere"
+            ) from error
+        raise ModelError(f"the model hub did not give {repo} at {revision}: {_last_line(error)}") from error
+    except (HfHubHTTPError, LocalEntryNotFoundError, HTTPError) as error:
         raise ModelError(f"the model hub did not give {repo} at {revision}: {_last_line(error)}") from error
 
 

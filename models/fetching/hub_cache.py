@@ -11,10 +11,12 @@ import os
 import re
 from pathlib import Path
 
+from models.fetching.checks import sha256_of
 from models.fetching.pins import pin_of, pins_of
 
 COMMIT = re.compile(r"[0-9a-f]{40}")
 HUB_ID = re.compile(r"(?P<repo>[\w-][\w.-]*/[\w-][\w.-]*)(?:@(?P<revision>[\w.][\w./-]*))?")
+_SHA256 = re.compile(r"[0-9a-f]{64}")
 _YES = {"1", "ON", "YES", "TRUE"}
 
 
@@ -96,6 +98,18 @@ def what_is_missing(repo: str, commit: str) -> str | None:
                     return f"{name} has {found} bytes instead of {size}"
             return None
     return missing_weights(folder)
+
+
+def damaged_file(folder: Path) -> Path | None:
+    """The first file of a snapshot whose sha256 is not the one in its blob's name; None when all are right.
+
+    The hub names large files by their sha256, and small ones by another sum, which is not looked at.
+    """
+    for file in sorted(folder.rglob("*")):
+        named = file.resolve().name
+        if _SHA256.fullmatch(named) and file.is_file() and sha256_of(file) != named:
+            return file
+    return None
 
 
 def missing_weights(folder: Path) -> str | None:

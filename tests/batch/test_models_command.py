@@ -171,7 +171,7 @@ def test_show(with_hub: Path, tmp_path: Path) -> None:
     assert "org/unpinned@unpinned (pinned at pull)" in call("show", "unpinned").stdout
     card = json.loads(call("show", "pinned", "--json").stdout)
     assert card["card"] == "Wants 12 GB. Not run here." and card["status"] == "missing"
-    assert "shows when it is loaded" in call("show", "some/other").stdout
+    assert "whether it works shows" in call("show", "some/other").stdout
     mine = write_files(tmp_path / "mine", model_files())
     assert "revision  local+" in call("show", str(mine)).stdout
     assert isinstance(call("show", "pined").exception, UnknownModel)

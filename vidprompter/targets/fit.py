@@ -12,6 +12,9 @@ from vidprompter.targets.files import target
 from vidprompter.targets.profile import Target
 
 _SENTENCE = re.compile(r".+?(?:[.!?…]+[\"'”’)\]]*(?=\s|$)|$)\s*", re.DOTALL)
+_ABBREVIATION = re.compile(
+    r"(?:\b(?:Mr|Mrs|Ms|Dr|Prof|St|Jr|Sr|No|vs|approx|ca|e\.g|i\.e|[A-Z])\.)\s*$"
+)  # ends no sentence
 _CLAUSE = re.compile(r",\s+")
 _WORD = re.compile(r"[A-Za-z][A-Za-z'-]*")
 
@@ -67,9 +70,20 @@ def _parts(text: str, keep: Sequence[str]) -> list[_Part]:
     """The sentences; those that share the first mention of a phrase to keep are marked."""
     spans = [(at, at + len(phrase)) for phrase in keep if phrase and (at := text.find(phrase)) >= 0]
     return [
-        _Part(found[0], any(found.start() < end and start < found.end() for start, end in spans))
-        for found in _SENTENCE.finditer(text)
+        _Part(text[begin:stop], any(begin < end and start < stop for start, end in spans))
+        for begin, stop in sentence_spans(text)
     ]
+
+
+def sentence_spans(text: str) -> list[tuple[int, int]]:
+    """Where each sentence begins and ends, with the blanks behind it; together they are the whole text."""
+    spans: list[tuple[int, int]] = []
+    for found in _SENTENCE.finditer(text):
+        begin, stop = found.span()
+        if spans and _ABBREVIATION.search(text[: spans[-1][1]]):
+            begin = spans.pop()[0]
+        spans.append((begin, stop))
+    return spans
 
 
 def _dropped(parts: Sequence[_Part], aim: Target) -> list[int]:

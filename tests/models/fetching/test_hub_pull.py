@@ -164,6 +164,23 @@ def test_weights_other_than_the_hub_says_are_refused(machine: Machine) -> None:
     assert machine.models("path", REPO).returncode == 1
 
 
+def test_verify_compares_the_sums_of_weights(machine: Machine) -> None:
+    big_weights(machine)
+    folder = Path(machine.models("pull", REPO).stdout.strip())
+    assert machine.models("path", REPO, "--verify").stdout.strip() == str(folder)
+    weights = (folder / "model.safetensors").resolve()
+    content = bytearray(weights.read_bytes())
+    content[-1] ^= 1
+    weights.write_bytes(content)
+    assert machine.models("path", REPO).returncode == 0  # the size is right
+    assert "is damaged: model.safetensors has another sha256" in error_of(
+        machine.models("path", REPO, "--verify")
+    )
+    mended = machine.models("pull", REPO)
+    assert mended.returncode == 0, mended.stderr
+    assert machine.models("path", REPO, "--verify").returncode == 0
+
+
 def test_whole_files_are_not_fetched_twice(machine: Machine) -> None:
     assert machine.models("pull", REPO).returncode == 0
     snapshot = next(machine.cache.glob("*/snapshots/*"))

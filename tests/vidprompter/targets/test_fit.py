@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from vidprompter import targets
 from vidprompter.errors import GenerationError, InputError
-from vidprompter.targets.fit import _SENTENCE
+from vidprompter.targets.fit import sentence_spans
 
 FIRST = "A woman in a green coat rides a bicycle through a flooded street."
 DULL = "The overall scene evokes a serene and peaceful atmosphere, creating a timeless mood."
@@ -21,7 +21,7 @@ TEXTS = st.lists(
 
 
 def sentences(text: str) -> list[str]:
-    return [found[0].strip() for found in _SENTENCE.finditer(text)]
+    return [text[start:end].strip() for start, end in sentence_spans(text)]
 
 
 def test_what_fits_is_left_alone() -> None:
@@ -60,6 +60,23 @@ def test_a_phrase_over_two_sentences_stays() -> None:
     text = f"{FIRST} {' '.join([TELLING] * 6)} Then a cat looks up. Nobody sees it."
     short, _ = targets.fit_text(text, "ltx", keep=["looks up. Nobody sees"])
     assert "Then a cat looks up. Nobody sees it." in short
+
+
+@pytest.mark.parametrize(
+    ("text", "number"),
+    [
+        ("Dr. Ada Lovelace speaks. She smiles.", 2),
+        ("A cat, a dog, e.g. a terrier, at f/2.8 play.", 1),
+        ('"Stop!" he says. Then J. R. walks off...', 3),
+        ("no end mark", 1),
+        ("One.\n\nTwo!  Three?", 3),
+        ("", 0),
+    ],
+)
+def test_where_sentences_end(text: str, number: int) -> None:
+    spans = sentence_spans(text)
+    assert len(spans) == number
+    assert "".join(text[start:end] for start, end in spans) == text
 
 
 def test_one_long_sentence_loses_clauses_at_its_end() -> None:
