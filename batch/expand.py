@@ -13,7 +13,7 @@ from batch.cli import EXIT_FAILED, EXIT_INTERRUPTED
 from batch.inputs.sidecar import checked_short
 from batch.writers import WriterSource
 from vidprompter.engines.options import EngineOptions
-from vidprompter.engines.protocol import PromptWriter, WriterIdentity
+from vidprompter.engines.protocol import PromptWriter, Reports, WriterIdentity
 from vidprompter.errors import GenerationError, InputError, VidPrompterError
 from vidprompter.tasks import Prompt, Request, Sampling, Task, Wording
 
@@ -99,8 +99,10 @@ def expand(
     rows: list[ExpandRow] = []
     failed = 0
     interrupted = False
+    writer: PromptWriter | None = None
     try:
-        for row, error in expand_rows(ideas, source.load(say), options):
+        writer = source.load(say)
+        for row, error in expand_rows(ideas, writer, options):
             rows.append(row)
             failed += error is not None
             if error is not None:
@@ -110,11 +112,17 @@ def expand(
     except KeyboardInterrupt:
         interrupted = True
         say(f"interrupted after {len(rows)} of {len(ideas) * options.variants} prompts")
+    if told := _summary(writer):
+        say(told)
     if as_json:
         answer(json.dumps(rows, ensure_ascii=False, indent=1))
     if interrupted:
         return EXIT_INTERRUPTED
     return EXIT_FAILED if failed else 0
+
+
+def _summary(writer: PromptWriter | None) -> str:
+    return writer.summary() if isinstance(writer, Reports) else ""
 
 
 def _row(

@@ -24,8 +24,8 @@ class WriterSource:
     capabilities: Capabilities = BUILTIN
 
 
-def writer_source(writing: Writing) -> WriterSource:
-    """The writer that was chosen.
+def writer_source(writing: Writing, say: Callable[[str], None]) -> WriterSource:
+    """The writer that was chosen. say: is told what a user should hear while it works.
 
     Raises:
         UnknownModel: no registry entry, folder or hub id of that name.
@@ -34,11 +34,11 @@ def writer_source(writing: Writing) -> WriterSource:
     """
     from vidprompter.api import VidPrompter
 
-    writer = VidPrompter.load(writing.model, writing.engine, options=writing.options)
+    writer = VidPrompter.load(writing.model, writing.engine, options=writing.options, say=say)
     writer.check(writing.sampling)
 
-    def load(say: Callable[[str], None]) -> PromptWriter:
-        say(writer.prepare())
+    def load(tell: Callable[[str], None]) -> PromptWriter:
+        tell(writer.prepare())
         return writer
 
     return WriterSource(identity_of(writer), load, writer.capabilities)

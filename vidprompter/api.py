@@ -46,11 +46,13 @@ class VidPrompter:
         engine: str = "auto",
         *,
         options: EngineOptions | None = None,
+        say: Callable[[str], None] = lambda line: None,
     ) -> VidPrompter:
         """The model of that name: "builtin", a name of the registry, a folder, a hub id, or `openai:MODEL@URL`.
 
         engine: "auto" takes what fits the model; else "builtin", "transformers", "openai" or "vllm". Nothing is
-        fetched; what is not on this machine is an error that says how to fetch it.
+        fetched; what is not on this machine is an error that says how to fetch it. say: is told, a line at a time,
+        what a user should hear while a server is waited for.
 
         Raises:
             UnknownModel: nothing of that name; the message suggests near ones.
@@ -60,7 +62,7 @@ class VidPrompter:
         from vidprompter.engines.choose import make_engine
         from vidprompter.wording.engine import Worded
 
-        return cls(Worded(make_engine(str(name_or_path), engine, options)))
+        return cls(Worded(make_engine(str(name_or_path), engine, options, say)))
 
     @classmethod
     def identify(
@@ -198,6 +200,12 @@ class VidPrompter:
         for sampling in dict.fromkeys(request.sampling for request in requests):
             self.check(sampling)
         return list(self._writer.generate_batch(requests))
+
+    def summary(self) -> str:
+        """What the engine has to say when the work is over, such as the tokens it cost; "" for nothing."""
+        from vidprompter.engines.protocol import Reports
+
+        return self.inner.summary() if isinstance(self.inner, Reports) else ""
 
     def logprobs(self, request: Request, texts: Sequence[Answer]) -> list[TokenLogprobs]:
         """For each text its tokens' log-probabilities as the answer to `request`, which is encoded once.

@@ -15,7 +15,7 @@ from batch.caption.prefetch import Measured, Prefetcher
 from batch.caption.rows import CaptionRow, done_row, failed_row
 from batch.caption.vanished import check_folder
 from batch.caption.writing import Result, Writing
-from vidprompter.engines.protocol import PromptWriter, SharesCores, identity_of
+from vidprompter.engines.protocol import PromptWriter, Reports, SharesCores, identity_of
 from vidprompter.errors import ModelError, RunError, VidPrompterError
 from vidprompter.runs.fingerprint import Fingerprint
 from vidprompter.tasks import Prompt
@@ -99,6 +99,12 @@ def caption_clips(
                     _record_broken(taken, settings, sink)
                     show(f"writing {sum(one.seen is not None for one in taken)} prompts")
                     _write(taken, writing, settings, sink)
+            if (
+                writing is not None
+                and isinstance(writing.writer, Reports)
+                and (told := writing.writer.summary())
+            ):
+                say(told)
             return not stop.asked
 
 

@@ -142,12 +142,12 @@ def _look(job: ClipJob) -> object:
     return entry.path, entry.start, entry.end, entry.member
 
 
-def request_of(job: ClipJob, seen: SceneSheet | Clip, settings: CaptionSettings) -> Request:
-    """What the writer is asked. seen: the clip's sheet, or its frames."""
+def request_of(job: ClipJob, seen: SceneSheet | Clip | Path, settings: CaptionSettings) -> Request:
+    """What the writer is asked. seen: the clip's sheet, its frames, or its file."""
     from vidprompter.video.clip import Clip
 
     entry = job.entry
-    video, sheet = (seen, None) if isinstance(seen, Clip) else (Path(entry.path), seen)
+    video, sheet = (seen, None) if isinstance(seen, Clip | Path) else (Path(entry.path), seen)
     return Request(
         task=job.task,
         video=video,

@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import partial
+from pathlib import Path
 from typing import TYPE_CHECKING, TypeAlias
 
 from batch.caption.jobs import ClipJob, Stretch, file_of
 from batch.inputs.stored import on_disk
-from vidprompter.errors import VidPrompterError
+from vidprompter.errors import InputError, VidPrompterError
 from vidprompter.heap import trim_heap
 from vidprompter.runs.fingerprint import MISSING, Fingerprint, fingerprint
 
@@ -19,8 +20,10 @@ if TYPE_CHECKING:
     from vidprompter.sheet.types import SceneSheet
     from vidprompter.video.clip import Clip
 
-Measure: TypeAlias = "Callable[[ClipJob], SceneSheet | Clip]"
-"""Looks at a job's clip for the writer: its scene sheet, or its frames."""
+Seen: TypeAlias = "SceneSheet | Clip | Path"
+"""What the writer gets of a clip: its scene sheet, its frames, or the file itself."""
+Measure: TypeAlias = "Callable[[ClipJob], Seen]"
+"""Looks at a job's clip for the writer."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,7 +31,7 @@ class Read:
     """What a worker found out about a clip. mark: taken before it was read. One of the others is not None."""
 
     mark: Fingerprint
-    seen: SceneSheet | Clip | None = None
+    seen: Seen | None = None
     stretches: list[Stretch] | None = None
     error: VidPrompterError | None = None
 
@@ -49,12 +52,28 @@ def measure_job(job: ClipJob) -> SceneSheet:
 
 def measure_for(capabilities: Capabilities, options: EngineOptions) -> Measure:
     """How clips are looked at for a writer that can do that."""
-    return look_at_frames(options.frames, options.max_side) if capabilities.frames else measure_job
+    if not capabilities.frames:
+        return measure_job
+    return look_at_file if options.send == "file" else look_at_frames(options.frames, options.max_side)
 
 
 def look_at_frames(count: int, max_side: int) -> Measure:
     """For writers that look themselves: `count` frames of a clip, their longer side at most `max_side` pixels."""
     return partial(_frames, count=count, max_side=max_side)
+
+
+def look_at_file(job: ClipJob) -> Path:
+    """For servers that are sent whole files: the file, which can be opened.
+
+    Raises:
+        InputError: it is no file of its own.
+    """
+    from vidprompter.video.source import VideoSource
+
+    if job.entry.member is not None:
+        raise InputError(f"{job.entry.path!r} lies in an archive, and --send file sends files; send frames")
+    VideoSource(job.entry.path).info  # noqa: B018 - raises what is wrong with it
+    return Path(job.entry.path)
 
 
 def _frames(job: ClipJob, *, count: int, max_side: int) -> Clip:

@@ -9,17 +9,13 @@ from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from types import TracebackType
-from typing import TYPE_CHECKING, TypeAlias
+from typing import TypeAlias
 
 from batch.caption.jobs import ClipJob
-from batch.caption.measure import Read
+from batch.caption.measure import Read, Seen
 from vidprompter.errors import VidPrompterError
 from vidprompter.runs.fingerprint import Fingerprint
 from vidprompter.video.workers import Outcome, WorkerPool
-
-if TYPE_CHECKING:
-    from vidprompter.sheet.types import SceneSheet
-    from vidprompter.video.clip import Clip
 
 _POLL_SECONDS = 0.2
 # Failed clips that are handed out in one go beside the good ones.
@@ -28,10 +24,10 @@ _SPARE = 256
 
 @dataclass(frozen=True, slots=True)
 class Measured:
-    """A clip with its sheet or frames, or with what went wrong. mark: of the file; None where its worker died."""
+    """A clip with what was seen of it, or with what went wrong. mark: of the file; None where its worker died."""
 
     job: ClipJob
-    seen: SceneSheet | Clip | None
+    seen: Seen | None
     error: VidPrompterError | None
     mark: Fingerprint | None
     seconds: float

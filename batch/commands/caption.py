@@ -128,7 +128,7 @@ def caption_command(paths: tuple[str, ...], **options: Any) -> int:
         columns=parse_columns(options["columns"]),
     )
     entries = begun(collect_clips(given, talk.say))  # a mistyped path is said before anything is written
-    source = writer_source(writing)
+    source = writer_source(writing, talk.say)
     settings = CaptionSettings(
         source.identity,
         writing.sampling.resolved(source.capabilities.candidates),

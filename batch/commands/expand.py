@@ -62,7 +62,7 @@ def expand_command(
     writing = writing_of(options)
     check_variants(variants, "-n", writing.sampling)
     asked = list(_all_ideas(ideas, source_file))
-    source = writer_source(writing)
+    source = writer_source(writing, _say)
     return expand(
         asked,
         ExpandOptions(

@@ -8,7 +8,7 @@ from typing import Any, TypeVar
 
 import click
 
-from vidprompter.engines.options import ATTENTIONS, DTYPES, MAX_FRAMES, EngineOptions
+from vidprompter.engines.options import ATTENTIONS, DTYPES, MAX_FRAMES, SENDS, EngineOptions
 from vidprompter.errors import InputError
 from vidprompter.tasks import MAX_BEAMS, Sampling, Wording
 
@@ -38,6 +38,23 @@ _MODEL = (
     ),
     click.option("--quantize", type=click.Choice(["8bit", "4bit"]), help="Weights, on a CUDA GPU."),
     click.option("--attention", type=click.Choice(ATTENTIONS), default="auto", show_default=True),
+    click.option(
+        "--send", type=click.Choice(SENDS), default="frames", show_default=True, help="What a server is sent."
+    ),
+    click.option(
+        "--concurrency",
+        type=click.IntRange(1, 1024),
+        default=8,
+        show_default=True,
+        help="Calls to a server at once.",
+    ),
+    click.option(
+        "--call-timeout",
+        type=click.FloatRange(0, 86400, min_open=True),
+        default=EngineOptions.timeout_seconds,
+        show_default=True,
+        help="Seconds one call to a server may take.",
+    ),
 )
 _DRAWING = (
     click.option("--seed", type=click.IntRange(0, 2**63 - 1), default=0, show_default=True),
@@ -126,6 +143,9 @@ def writing_of(given: dict[str, Any]) -> Writing:
             frames=given["frames"],
             quantize=given["quantize"],
             attention=given["attention"],
+            send=given["send"],
+            concurrency=given["concurrency"],
+            timeout_seconds=given["call_timeout"],
         ),
         sampling=Sampling(
             max_new_tokens=given["max_new_tokens"],

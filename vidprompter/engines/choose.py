@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from vidprompter.engines.options import EngineOptions
 from vidprompter.engines.protocol import Engine
 from vidprompter.errors import CapabilityError
@@ -11,11 +13,17 @@ SERVER = "openai:"
 """A model name that begins so is a server's: `openai:MODEL@URL`."""
 
 
-def make_engine(name: str, engine: str = "auto", options: EngineOptions | None = None) -> Engine:
+def make_engine(
+    name: str,
+    engine: str = "auto",
+    options: EngineOptions | None = None,
+    say: Callable[[str], None] = lambda line: None,
+) -> Engine:
     """The engine for a model, with nothing loaded yet.
 
     name: "builtin", another name of the registry, a folder, a hub id, or `openai:MODEL@URL`. engine: "auto" takes the
-    one that fits: a server for `openai:`, else our own or transformers by what the folder holds.
+    one that fits: a server for `openai:`, else our own or transformers by what the folder holds. say: is told what a user
+    should hear while it works.
 
     Raises:
         UnknownModel: nothing of that name; the message suggests near ones.
@@ -28,7 +36,7 @@ def make_engine(name: str, engine: str = "auto", options: EngineOptions | None =
     if name.startswith(SERVER) or engine == "openai":
         if engine not in ("auto", "openai"):
             raise CapabilityError(f"{name!r} is a server's model, which the engine {engine!r} cannot run")
-        return _server(name.removeprefix(SERVER), options)
+        return _server(name.removeprefix(SERVER), options, say)
     if name == "builtin":
         return _builtin(name, engine, options)
     from models.locate import where
@@ -55,8 +63,17 @@ def _builtin(name: str, engine: str, options: EngineOptions) -> Engine:
     return BuiltinEngine(name, dtype=options.dtype, device=options.device)
 
 
-def _server(name: str, options: EngineOptions) -> Engine:
+def _server(name: str, options: EngineOptions, say: Callable[[str], None]) -> Engine:
     from vidprompter.engines.openai_server import OpenAIEngine, parse_name
 
     model, base_url = parse_name(name)
-    return OpenAIEngine(model, base_url=base_url, frames=options.frames, max_side=options.max_side)
+    return OpenAIEngine(
+        model,
+        base_url=base_url,
+        frames=options.frames,
+        max_side=options.max_side,
+        send=options.send,
+        concurrency=options.concurrency,
+        timeout_seconds=options.timeout_seconds,
+        say=say,
+    )

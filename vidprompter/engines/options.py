@@ -8,9 +8,12 @@ from typing import Any, Literal
 from vidprompter.errors import InputError
 
 Quantize = Literal["8bit", "4bit"]
+Send = Literal["frames", "file"]
+SENDS = ("frames", "file")
 DTYPES = ("auto", "float32", "bfloat16", "float16")
 ATTENTIONS = ("auto", "sdpa", "flash_attention_2", "eager")
 MAX_FRAMES = 512
+_SAME_TEXT = ("device", "attention", "concurrency", "timeout_seconds")
 
 
 @dataclass(frozen=True)
@@ -21,6 +24,9 @@ class EngineOptions:
     GPUs share the layers (accelerate's device map). frames: of a clip that the model sees. max_side: of a frame,
     pixels. quantize: weights in "8bit" or "4bit" (CUDA and the `quantize` extra). attention: transformers' name of the
     attention kernel.
+
+    Of servers alone: send: "frames" as pictures, or the whole "file". concurrency: calls at once. timeout_seconds: of
+    one call.
     """
 
     dtype: str = "auto"
@@ -29,10 +35,14 @@ class EngineOptions:
     max_side: int = 512
     quantize: Quantize | None = None
     attention: str = "auto"
+    send: Send = "frames"
+    concurrency: int = 8
+    timeout_seconds: float = 120.0
 
     def __post_init__(self) -> None:
         _one_of("dtype", self.dtype, DTYPES)
         _one_of("attention", self.attention, ATTENTIONS)
+        _one_of("send", self.send, SENDS)
         _one_of("quantize", self.quantize, (None, "8bit", "4bit"))
         if not 1 <= self.frames <= MAX_FRAMES:
             raise InputError(f"frames is {self.frames}; it must be 1 to {MAX_FRAMES}")
@@ -40,10 +50,10 @@ class EngineOptions:
             raise InputError(f"max_side is {self.max_side}; it must be 28 to 4096 pixels")
 
     def fields(self) -> dict[str, Any]:
-        """What of it makes another text, where it is not the default; device and attention kernel do not."""
+        """What of it makes another text, where it is not the default; how it is computed or sent does not."""
         default = EngineOptions()
         changed = {k: v for k, v in asdict(self).items() if v != getattr(default, k)}
-        return {k: v for k, v in changed.items() if k not in ("device", "attention")}
+        return {k: v for k, v in changed.items() if k not in _SAME_TEXT}
 
 
 def _one_of(name: str, value: object, known: tuple[object, ...]) -> None:

@@ -16,7 +16,7 @@ class Capabilities:
 
     logprobs: the probabilities of given texts, and with them evidence per word. streaming: text as it is written.
     frames: wants the frames of a clip; False: a scene sheet stands for them. languages: writes others than English.
-    candidates: how many are drawn for a request that does not say.
+    candidates: how many are drawn for a request that does not say. choice: draws several and keeps the best.
     """
 
     video: bool
@@ -26,6 +26,7 @@ class Capabilities:
     frames: bool = False
     languages: bool = False
     candidates: int = 1
+    choice: bool = True
 
 
 BUILTIN = Capabilities(video=True, beams=False, logprobs=False, streaming=False, candidates=4)
@@ -108,6 +109,15 @@ class SharesCores(Protocol):
     spare_cores: Callable[[], int] | None
 
 
+@runtime_checkable
+class Reports(Protocol):
+    """A writer that has something to say when a run is over, such as what it cost."""
+
+    def summary(self) -> str:
+        """One line; "" for nothing."""
+        ...
+
+
 def identity_of(writer: PromptWriter) -> WriterIdentity:
     """The identity of a loaded writer."""
     return WriterIdentity(writer.model, writer.revision, writer.engine)
@@ -124,4 +134,9 @@ def refuse_what_it_cannot(engine: Engine, sampling: Sampling) -> None:
         raise CapabilityError(
             f"{engine.model} ({engine.engine}) has no beam search, and {sampling.beams} beams were asked for; "
             "leave out the beams, or take a model that runs in transformers"
+        )
+    if (sampling.candidates or 1) > 1 and not can.choice:
+        raise CapabilityError(
+            f"{engine.model} ({engine.engine}) draws one candidate for a prompt, and {sampling.candidates} were asked "
+            "for; leave them out (several prompts are --per-clip or -n)"
         )

@@ -67,7 +67,7 @@ def _thinking(message: dict[str, Any]) -> Any:
 
 
 def _told(body: dict[str, Any]) -> dict[str, Any]:
-    names = {"model": "served_model", "system_fingerprint": "system_fingerprint", "created": "created"}
+    names = {"model": "served_model", "system_fingerprint": "system_fingerprint"}
     return {ours: body[theirs] for theirs, ours in names.items() if body.get(theirs)}
 
 

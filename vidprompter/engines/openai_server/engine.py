@@ -52,12 +52,12 @@ class OpenAIEngine:
     `retry_after_cap_seconds`. token_field, leave_out, extra: see `BodyOptions`. prices: else those of the environment.
     say: is told what a user should hear while it works.
 
-    `Sampling.candidates` are not drawn: there are no facts here to choose by, and each would cost money.
+    Several candidates are refused: there are no facts here to choose by, and each would cost money.
     """
 
     engine = "openai"
     capabilities = Capabilities(
-        video=True, beams=False, logprobs=False, streaming=True, frames=True, languages=True
+        video=True, beams=False, logprobs=False, streaming=True, frames=True, languages=True, choice=False
     )
 
     def __init__(
