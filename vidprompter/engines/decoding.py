@@ -198,7 +198,7 @@ class _Drawing:
 
         self.model, self.drawing, self.on_token = model, drawing, on_token
         self.owners = [(r, c) for r, row in enumerate(rows) for c in range(len(row.seeds))]
-        self.banned = [_Bans(rows[r].banned) for r, _ in self.owners]
+        self.banned = [Bans(rows[r].banned) for r, _ in self.owners]
         self.streams = [torch.Generator().manual_seed(rows[r].seeds[c]) for r, c in self.owners]
         self.texts: list[list[int]] = [[] for _ in self.owners]
         self.stopped = [False] * len(self.owners)
@@ -292,7 +292,7 @@ class _Drawing:
         return grouped
 
 
-class _Bans:
+class Bans:
     """Token sequences that must not appear in a row."""
 
     def __init__(self, sequences: Sequence[tuple[int, ...]]) -> None:

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from tests.vidprompter.tiny import tiny_llama
 from vidprompter.engines.cache import ROOM, roomy_cache
-from vidprompter.engines.decoding import ASK_STEPS, Drawn, Row, _Bans, draw, seed_of
+from vidprompter.engines.decoding import ASK_STEPS, Drawn, Row, Bans, draw, seed_of
 
 MODEL = tiny_llama()
 CONTEXTS = [(5, 9, 30), (7, 44, 12, 80, 3), (61,), (2, 3, 4, 5, 6, 7, 8, 9)]
@@ -94,7 +94,7 @@ def test_a_cache_with_room_holds_what_a_plain_one_does() -> None:
 )
 def test_bans_are_what_would_complete_a_sequence(sequences: list[tuple[int, ...]], text: list[int]) -> None:
     expected = {s[-1] for s in sequences if (*text, s[-1])[-len(s) :] == s}
-    assert set(_Bans(sequences).now(text)) == expected
+    assert set(Bans(sequences).now(text)) == expected
 
 
 def test_threads_follow_the_free_cores_and_come_back() -> None:
