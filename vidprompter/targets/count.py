@@ -25,7 +25,7 @@ _SPARE = 3  # a text's start costs some tokenizers one more, a rare word now and
 _LETTERS_OF_A_WORD = 1.7  # letters a token, of a word that the table does not know
 _LETTERS_INSIDE = 2.0  # the same after a hyphen, an apostrophe or a bracket, where no table helps
 
-_TOKENIZER_FILES = ("tokenizer.json", "spiece.model", "tokenizer.model")
+_TOKENIZER_FILES = ("tokenizer.json", "spiece.model")
 
 
 @dataclass(frozen=True)
@@ -101,18 +101,18 @@ def _tokenizer_here(aim: Target) -> Callable[[str], int] | None:
 
 @lru_cache(maxsize=8)
 def _opened(folder: Path) -> Callable[[str], int] | None:
-    """The tokenizer of `folder`; None when this machine lacks what opens it, as sentencepiece for a spiece.model."""
-    if (folder / "tokenizer.json").is_file():
-        from tokenizers import Tokenizer
+    """The tokenizer of `folder`; None when its file is damaged, for the bound holds without it."""
+    from tokenizers import Tokenizer
 
-        fast = Tokenizer.from_file(str(folder / "tokenizer.json"))
-        fast.no_truncation()
-        fast.no_padding()
-        return lambda text: len(fast.encode(text, add_special_tokens=False).ids)
+    from models.spiece import read_spiece
+
     try:
-        from transformers import AutoTokenizer
-
-        slow = AutoTokenizer.from_pretrained(folder, local_files_only=True)
-    except (OSError, ValueError, ImportError, KeyError):  # whatever is missing: the bound still holds
+        if (folder / "tokenizer.json").is_file():
+            found = Tokenizer.from_file(str(folder / "tokenizer.json"))
+        else:
+            found = read_spiece(folder / "spiece.model")
+    except Exception:  # tokenizers raises Exception itself for a file it cannot read
         return None
-    return lambda text: len(slow(text, add_special_tokens=False)["input_ids"])
+    found.no_truncation()
+    found.no_padding()
+    return lambda text: len(found.encode(text, add_special_tokens=False).ids)

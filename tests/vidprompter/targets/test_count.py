@@ -10,6 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from tests.models.spiece_files import spiece
 from tests.vidprompter.targets.tiny_tokenizer import write_t5
 from vidprompter import targets
 from vidprompter.targets.count import upper_bound
@@ -51,6 +52,22 @@ def test_its_own_cut_and_padding_do_not_count(cache: Path) -> None:
     assert targets.count_tokens("mochi", "dog") == targets.Count(2, exact=True)
     assert not targets.fits("mochi", " ".join(["dog"] * 256))
     assert targets.fits("mochi", " ".join(["dog"] * 255))
+
+
+def test_a_spiece_file_counts_too(cache: Path) -> None:
+    folder = write_t5(cache, "Lightricks/LTX-Video", "tokenizer")
+    (folder / "tokenizer.json").unlink()
+    words = [("▁a", -2.0, 1), ("▁dog", -2.0, 1), ("▁runs", -2.0, 1)]
+    (folder / "spiece.model").write_bytes(spiece([("<unk>", 0.0, 2), *words]))
+    assert targets.count_tokens("ltx", "a dog  runs") == targets.Count(4, exact=True)
+
+
+@pytest.mark.parametrize("name", ["tokenizer.json", "spiece.model"])
+def test_a_damaged_tokenizer_leaves_the_bound(cache: Path, name: str) -> None:
+    folder = write_t5(cache, "Lightricks/LTX-Video", "tokenizer")
+    (folder / "tokenizer.json").unlink()
+    (folder / name).write_bytes(b"{ damaged")
+    assert not targets.count_tokens("ltx", "a dog").exact
 
 
 def test_a_folder_without_a_tokenizer_is_passed_over(cache: Path) -> None:
