@@ -18,7 +18,7 @@ from vidprompter.engines.decoding import Drawing, Drawn, Row, seed_of
 from vidprompter.engines.prompting import END_OF_TURN, chat, context
 from vidprompter.engines.protocol import BUILTIN
 from vidprompter.errors import CapabilityError, GenerationError, InputError, VidPrompterError, WeightsMissing
-from vidprompter.facts.camera_text import sentences, states_camera
+from vidprompter.facts.camera_text import mentions_camera, sentences, states_camera
 from vidprompter.facts.check import Problem, check, gender_known, repeated_ngram, weight, words_of
 from vidprompter.facts.lexicon import GENDERED
 from vidprompter.facts.repair import Mended, mend
@@ -29,8 +29,8 @@ from vidprompter.wording.bans import written_forms
 from vidprompter.wording.checks import checked
 from vidprompter.wording.engine import negative_of, row_flags
 from vidprompter.wording.finish import finish_text
-from vidprompter.wording.judge import wanted, wording_problems
-from vidprompter.wording.known import allowed_lines, allowed_short
+from vidprompter.wording.judge import wanted, without_false_camera, wording_problems
+from vidprompter.wording.known import allowed_lines, allowed_short, locked_camera
 from vidprompter.wording.loops import is_loop
 from vidprompter.wording.mentions import mentions
 
@@ -210,6 +210,8 @@ class BuiltinEngine:
         # The model writes English, whatever language was asked for; the row says so.
         wording = replace(checked(request.wording), language=None)
         flags = list(row_flags(request.wording, self.capabilities))
+        if lines is not None and (camera := locked_camera(wording.locked)) is not None:
+            lines = replace(lines, camera=camera)  # the user knows better than the measurement
         if wording.avoid:
             allowed = allowed_short(short, wording.avoid)
             lines = allowed_lines(lines, wording.avoid) if lines is not None else None
@@ -319,7 +321,7 @@ class BuiltinEngine:
         if repeated_ngram(choice.text) or is_loop(choice.text):
             finish = "loop"
         mended: Mended = mend(
-            choice.text,
+            without_false_camera(choice.text, job.wording.locked),
             lines=job.lines,
             short=job.short,
             finished=choice.drawn.stopped,
@@ -331,6 +333,8 @@ class BuiltinEngine:
             done = finish_text(mended.text, job.wording, rng=rng, protect=_telling(mended.text, job.lines))
         except VidPrompterError as error:
             return error
+        # A text made to fit its target is short because it was asked to be.
+        expected = {"short"} if job.wording.target else set()
         left = check(done.text.removeprefix(job.wording.prefix), lines=job.lines, short=job.short)
         request = job.request
         return Prompt(
@@ -346,7 +350,7 @@ class BuiltinEngine:
             tokens_out=len(choice.drawn.ids),
             flags=(
                 *dict.fromkeys((*mended.flags, *done.flags, *job.flags)),
-                *dict.fromkeys(f"left:{p.kind}" for p in left if p.weight >= 0.5),
+                *dict.fromkeys(f"left:{p.kind}" for p in left if p.weight >= 0.5 and p.kind not in expected),
             ),
             settings=request.sampling.fields()
             | {"dtype": self._loaded.dtype, "device": self._loaded.device, "backend": self._loaded.backend},
@@ -356,8 +360,10 @@ class BuiltinEngine:
 
 
 def _telling(text: str, lines: SheetLines | None) -> list[str]:
-    """The sentences that state the measured camera."""
-    if lines is None or lines.camera == "unknown":
+    """The sentences that state the measured camera; of an idea the first on the camera."""
+    if lines is None:
+        return [part for part in sentences(text) if mentions_camera(part)][:1]
+    if lines.camera == "unknown":
         return []
     return [part for part in sentences(text) if states_camera(part, lines.camera)]
 

@@ -11,7 +11,13 @@ from dataclasses import dataclass
 from random import Random
 
 from vidprompter.facts import phrases
-from vidprompter.facts.camera_text import mentions_camera, sentences, shot_claims, states_camera
+from vidprompter.facts.camera_text import (
+    camera_claims,
+    mentions_camera,
+    sentences,
+    shot_claims,
+    states_camera,
+)
 from vidprompter.facts.check import (
     MIN_SENTENCES,
     MIN_WORDS,
@@ -83,7 +89,7 @@ def mend(
     while len(parts) > 2 and repeated_ngram(" ".join(parts)):
         parts.pop()
         flags.append("dropped:repetition")
-    parts, added = _complete(parts, lines, short, rng, refuse)
+    parts, added = _complete(parts, lines, short, rng, refuse, keep)
     return Mended(" ".join(parts), tuple(dict.fromkeys(flags + added)))
 
 
@@ -169,6 +175,7 @@ def _complete(
     short: str | None,
     rng: Random,
     refuse: Callable[[str], bool],
+    keep: Sequence[str],
 ) -> tuple[list[str], list[str]]:
     """Sentences for what must be said and is not, then for length; with the flags for them."""
     names = _names(parts, lines, short)
@@ -206,7 +213,7 @@ def _complete(
     elif lines is not None and lines.camera == "unknown" and lines.shot and not shot_claims(text):
         size = lines.shot
         add("shot", lambda: phrases.camera_sentence(rng, "unknown", shot=size, **names))
-    elif lines is None and not mentions_camera(text):
+    elif lines is None and not mentions_camera(text) and not any(camera_claims(phrase) for phrase in keep):
         add("camera", lambda: _any_camera(rng, names))
     for kind, sentence in _fillers(lines, rng, names, refuse):
         text = " ".join(parts)

@@ -9,7 +9,7 @@ from random import Random
 
 from vidprompter.errors import GenerationError, WordingLost
 from vidprompter.tasks import Wording
-from vidprompter.wording.mentions import holds_locked, locked_at, mentions
+from vidprompter.wording.mentions import holds_locked, mentions
 from vidprompter.wording.sentences import ends_as_sentence, split_sentences
 
 # With less than this left, sentences are reworded rather than dropped.
@@ -28,7 +28,8 @@ def finish_text(text: str, wording: Wording, *, rng: Random, protect: Sequence[s
     """`text` with its wording kept: verified, or an error.
 
     Sentences with avoided words are dropped; reworded are the first one, those of `protect`, and all of them where
-    little else is left. Locked phrases that are missing get sentences of their own.
+    little else is left. Locked phrases that stand in no sentence get one of their own. A target's limit costs
+    sentences, those of `protect` last.
 
     Raises:
         WordingLost: nothing is left without the avoided words, a locked phrase cannot be put in without them, or
@@ -45,7 +46,7 @@ def finish_text(text: str, wording: Wording, *, rng: Random, protect: Sequence[s
     parts = _with_locked(parts, wording, rng, flags)
     whole = with_prefix("".join(parts).strip(), wording.prefix)
     if wording.target is not None:
-        whole = _fitted(whole, wording, flags)
+        whole = _fitted(whole, wording, protect, flags)
     verify(whole, wording)
     return Finished(whole, tuple(dict.fromkeys(flags)))
 
@@ -168,13 +169,14 @@ def _reworded(part: str, wording: Wording) -> str | None:
 
 def _with_locked(parts: Sequence[str], wording: Wording, rng: Random, flags: list[str]) -> list[str]:
     """The sentences, with others at the end for the locked phrases that none of them holds."""
-    missing = [phrase for phrase in wording.locked if not any(holds_locked(part, phrase) for part in parts)]
+    english = wording.language in (None, "en")
+    parts = _in_sentences(parts, wording, flags) if english and wording.locked else list(parts)
+    missing = [phrase for phrase in wording.locked if not _well_held(parts, phrase, english)]
     if not missing:
-        return list(parts)
+        return parts
     from vidprompter.wording.kinds import Phrase, kind_of
     from vidprompter.wording.phrasings import sentences_for
 
-    english = wording.language in (None, "en")
     # Of phrases that hold one another, the longest brings the others along.
     needed = [p for p in missing if not any(p != other and holds_locked(other, p) for other in missing)]
     made = sentences_for(
@@ -196,6 +198,36 @@ def _with_locked(parts: Sequence[str], wording: Wording, rng: Random, flags: lis
     return [*out, " ".join(made)]
 
 
+def _well_held(parts: Sequence[str], phrase: str, english: bool) -> bool:
+    """Whether a sentence holds the phrase; in English, one that is a sentence indeed."""
+    holding = [part for part in parts if holds_locked(part, phrase)]
+    if not english or not holding:
+        return bool(holding)
+    from vidprompter.wording.grammar import is_said
+
+    return any(is_said(part.strip()) for part in holding)
+
+
+def _in_sentences(parts: Sequence[str], wording: Wording, flags: list[str]) -> list[str]:
+    """The parts, those made sentences that hold a locked phrase in a fragment, such as "A boat floating by."."""
+    from vidprompter.wording.grammar import framed
+
+    out = list(parts)
+    for phrase in wording.locked:
+        if _well_held(out, phrase, True):
+            continue
+        for i, part in enumerate(out):
+            if not holds_locked(part, phrase):
+                continue
+            stripped = part.rstrip()
+            whole = framed(stripped, lambda sentence: bool(said(sentence, wording)))
+            if whole is not None and holds_locked(whole, phrase):
+                out[i] = whole + part[len(stripped) :]
+                flags.append("framed:locked")
+                break
+    return out
+
+
 def subject_of(text: str, wording: Wording) -> str:
     """A singular noun phrase for what `text` is about: "the woman", or "the main subject"."""
     from vidprompter.facts.text_facts import parse, things
@@ -210,27 +242,37 @@ def subject_of(text: str, wording: Wording) -> str:
     return next((one for one in options if not mentions(one, wording.avoid)), options[0])
 
 
-def _fitted(text: str, wording: Wording, flags: list[str]) -> str:
-    """`text` short enough for its target; locked phrases and prefix stay."""
+def _fitted(text: str, wording: Wording, protect: Sequence[str], flags: list[str]) -> str:
+    """`text` short enough for its target; locked phrases in their sentences and the prefix stay.
+
+    So do the sentences of `protect`, where there is room for them.
+    """
     from vidprompter.targets import fit_text, fits
 
-    name = wording.target
-    assert name is not None
-    keep = [phrase for phrase in (wording.prefix, *wording.locked) if phrase]
-    # Where "art" is locked, the first "art" may be that of "start": then its whole sentence is kept.
-    parts = split_sentences(text, wording.locked)
-    for i, phrase in enumerate(keep):
-        at = locked_at(text, phrase)
-        if at is not None and text.find(phrase) != at:
-            keep[i] = next((part.strip() for part in parts if holds_locked(part, phrase)), phrase)
-    try:
-        short, done = fit_text(text, name, keep=keep)
-    except GenerationError as error:
-        # The first sentence may go as well, where what must be said fits without it.
-        only = [part for part in parts if any(holds_locked(part, phrase) for phrase in wording.locked)]
-        least = with_prefix(_body("".join(only).strip(), wording.prefix), wording.prefix)
-        if not only or not fits(name, least):
-            raise WordingLost(str(error)) from error
-        short, done = least, (f"shortened:{len(parts) - len(only)}",)
-    flags += done
-    return short
+    assert wording.target is not None
+    english = wording.language in (None, "en")
+    parts = [part.strip() for part in split_sentences(text, wording.locked)]
+    holders = [_holder(parts, phrase, english) for phrase in wording.locked]
+    prefix = [wording.prefix] if wording.prefix else []
+    guarded = [part for part in parts if part in protect]
+    for keep in ([*prefix, *holders, *guarded], [*prefix, *holders], [*prefix, *wording.locked]):
+        try:
+            short, done = fit_text(text, wording.target, keep=keep)
+        except GenerationError as error:
+            why = str(error)
+            continue
+        flags += done
+        return short
+    # The first sentence may go as well, where what must be said fits without it.
+    least = with_prefix(_body(" ".join(dict.fromkeys(holders)), wording.prefix), wording.prefix)
+    if not holders or not fits(wording.target, least):
+        raise WordingLost(why)
+    flags.append(f"shortened:{len(parts) - len(set(holders))}")
+    return least
+
+
+def _holder(parts: Sequence[str], phrase: str, english: bool) -> str:
+    """The sentence that holds the phrase, the first that is one indeed; the phrase itself where none does."""
+    holding = [part for part in parts if holds_locked(part, phrase)]
+    sound = [part for part in holding if _well_held([part], phrase, english)]
+    return next(iter(sound or holding), phrase)

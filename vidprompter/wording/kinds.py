@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from vidprompter.facts.text_facts import noun_kinds, parse
+from vidprompter.wording.grammar import has_clause
 
 Kind = Literal[
     "quoted",  # "OPEN 24 HOURS" in quotation marks
@@ -43,8 +44,6 @@ Kind = Literal[
     "other",
 ]
 
-_FINITE = frozenset({"VBZ", "VBP", "VBD", "MD"})
-_SUBJECTS = frozenset({"nsubj", "nsubjpass", "expl", "csubj"})
 _NOUNS = frozenset({"NN", "NNS", "NNP", "NNPS"})
 _STYLE_NOUNS = frozenset(
     "lighting light grain depth focus style aesthetic aesthetics look bokeh flare flares motion quality resolution "
@@ -72,6 +71,17 @@ _LOANS = frozenset("café cafés façade naïve fiancé fiancée décor cliché 
 _FILMING = frozenset(
     "shoot film record capture photograph render paint draw animate grade edit frame".split()
 )
+_CAMERA_MOVES: dict[Kind, re.Pattern[str]] = {
+    "camera_does": re.compile(
+        r"(?:pans|tilts|zooms|dollies|orbits|tracks|rolls|pushes in|pulls back)\b", re.I
+    ),
+    "camera_doing": re.compile(
+        r"(?:panning|tilting|zooming|dollying|orbiting|tracking|pushing in|pulling back)\b", re.I
+    ),
+    "camera_do": re.compile(
+        r"(?:pan|tilt|zoom|dolly|orbit|push|pull) (?:in|out|up|down|left|right|back|around)\b", re.I
+    ),
+}
 _CAMERA_VERBS = frozenset("pan tilt zoom dolly orbit track truck crane roll".split())
 _MASS = frozenset(
     "water smoke snow rain fog mist sand grass hair sky ice fire dust steam food fruit bread furniture clothing "
@@ -104,8 +114,8 @@ def kind_of(text: str) -> Kind:
     ends = text[-1] in ".!?\u2026"
     doc = parse([text])[0]
     root = next(token for token in doc if token.dep_ == "ROOT")
-    if ends or _is_clause(root):
-        if not _is_clause(root):
+    if ends or has_clause(root):
+        if not has_clause(root):
             return "line"
         if text[0].isupper() or text[0].isdigit():
             return "sentence"
@@ -117,14 +127,12 @@ def kind_of(text: str) -> Kind:
     return _by_root(text, doc, root)
 
 
-def _is_clause(root: Any) -> bool:
-    """Whether the sentence's verb is finite and has a subject."""
-    verbs = [root, *(child for child in root.children if child.dep_ in ("aux", "auxpass"))]
-    finite = any(verb.tag_ in _FINITE for verb in verbs)
-    return finite and any(child.dep_ in _SUBJECTS for child in root.children)
-
-
 def _by_root(text: str, doc: Any, root: Any) -> Kind:
+    for move, pattern in _CAMERA_MOVES.items():
+        if pattern.match(text) and root.lower_ not in ("shot", "camera", "view"):
+            return move
+    if doc[0].tag_ == "NNS" and len(doc) > 1 and doc[1].tag_ in ("RB", "DT", "PRP$"):
+        return "does"  # "walks slowly", "holds a cup", which spaCy takes for nouns
     if doc[0].tag_ not in _DETERMINERS and any(_is_trigger(token.text) for token in doc):
         return "trigger"
     known_noun = len(doc) == 1 and (text.lower() in noun_kinds() or text.lower() in _MASS)

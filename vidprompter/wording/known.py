@@ -5,9 +5,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 
+from vidprompter.facts.camera_text import camera_claims
 from vidprompter.sheet.lines import ObjectLine, SheetLines
 from vidprompter.wording.mentions import mentions
 
+_MOVEMENTS = frozenset(
+    {"static", "pan left", "pan right", "tilt up", "tilt down", "zoom in", "zoom out", "roll", "handheld"}
+)
 # "the {noun}": words that may be avoided themselves, tried in this order for a thing that must not be named.
 _UNNAMED = ("subject", "figure", "thing")
 
@@ -52,6 +56,12 @@ def _allowed(thing: ObjectLine, avoid: Sequence[str], *, main: bool) -> ObjectLi
     if color is not None and mentions(f"{color} {noun}", avoid):
         color = None
     return replace(thing, noun=noun, color=color, position=position, motion=motion)
+
+
+def locked_camera(locked: Sequence[str]) -> str | None:
+    """The one camera movement, in the sheet's words, that locked phrases state; None for none or several."""
+    stated = set().union(*(camera_claims(phrase) for phrase in locked)) & _MOVEMENTS
+    return stated.pop() if len(stated) == 1 else None
 
 
 def allowed_short(short: str | None, avoid: Sequence[str]) -> str | None:

@@ -8,6 +8,7 @@ from functools import cache
 from importlib.resources import files
 from random import Random
 
+from vidprompter.wording.grammar import is_sentence
 from vidprompter.wording.inflections import fold
 from vidprompter.wording.kinds import Kind, Phrase
 
@@ -131,7 +132,8 @@ def _single(
     rng.shuffle(templates)
     openings = {" ".join(sentence.split()[:3]) for sentence in used}
     made = [_fill(template, phrase, subject) for template in templates]
-    made.sort(key=lambda sentence: " ".join(sentence.split()[:3]) in openings)
+    # Words that spaCy, too, reads as a sentence, and that no other sentence begins with.
+    made.sort(key=lambda sentence: (not is_sentence(sentence), " ".join(sentence.split()[:3]) in openings))
     if phrase.kind != "other":
         rest = list(_SENTENCES["line" if phrase.text[-1] in ".!?\u2026" else "other"])
         rng.shuffle(rest)

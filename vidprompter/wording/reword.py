@@ -13,6 +13,7 @@ from typing import Any
 from vidprompter.facts.lexicon import SHOT_WORDS
 from vidprompter.facts.text_facts import noun_kinds, parse
 from vidprompter.sheet.lines import plural
+from vidprompter.wording.grammar import is_sentence
 from vidprompter.wording.inflections import inflections
 from vidprompter.wording.mentions import FUNCTION_WORDS, find_mentions, locked_at, mentions
 from vidprompter.wording.phrasings import with_article
@@ -26,7 +27,6 @@ _NEEDY = frozenset(
     "lie place situate contrast center add range lead lend compose fill surround bathe line dress make cover lit light"
     " sit".split()
 )
-_FINITE = frozenset({"VBZ", "VBP", "VBD", "MD"})
 _MIN_WORDS = 3
 _MAX_CUTS = 6
 # More general words, where there is no better one.
@@ -54,7 +54,7 @@ def without_avoided(sentence: str, avoid: Sequence[str], *, keep: Sequence[str] 
     if cut is None or mentions(cut, avoid):
         return None
     # Limbs leave subject and verb alone; the parse of what is left is only asked where that of the whole was wrong.
-    if len(cut.split()) < _MIN_WORDS or not (_is_sentence(sentence) or _is_sentence(cut)):
+    if len(cut.split()) < _MIN_WORDS or not (is_sentence(sentence) or is_sentence(cut)):
         return None
     if any(locked_at(sentence, phrase) is not None and locked_at(cut, phrase) is None for phrase in keep):
         return None
@@ -190,31 +190,6 @@ def _tidied(doc: Any, text: str, start: int) -> str:
     if doc.text[:1].isupper():
         text = text[:1].upper() + text[1:]
     return text
-
-
-def _is_sentence(text: str) -> bool:
-    """Whether a parse finds one sentence with a subject and a finite verb, its end marked."""
-    if len(text.split()) < _MIN_WORDS or text[-1] not in ".!?\"'":
-        return False
-    doc = parse([text])[0]
-    if len(list(doc.sents)) != 1:
-        return False
-    root = next(token for token in doc if token.dep_ == "ROOT")
-    verbs = [root, *(child for child in root.children if child.dep_ in ("aux", "auxpass"))]
-    if not any(verb.tag_ in _FINITE for verb in verbs):
-        return False
-    if not any(child.dep_ in ("nsubj", "nsubjpass", "expl") for child in root.children):
-        return False
-    last = next((t for t in reversed(doc) if not t.is_punct), None)
-    if (
-        last is None
-        or last.dep_ in ("det", "cc", "amod", "poss")
-        or last.tag_ in ("IN", "DT", "CC", "TO", "PRP$")
-    ):
-        return False
-    return root.lemma_ != "be" or any(
-        child.dep_ in ("attr", "acomp", "prep", "advmod", "expl", "ccomp", "xcomp") for child in root.children
-    )
 
 
 def _generalised(text: str, avoid: Sequence[str], *, first: bool = False) -> str | None:
