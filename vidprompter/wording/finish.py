@@ -204,8 +204,11 @@ def _well_held(parts: Sequence[str], phrase: str, english: bool) -> bool:
     if not english or not holding:
         return bool(holding)
     from vidprompter.wording.grammar import is_said
+    from vidprompter.wording.kinds import kind_of
+    from vidprompter.wording.phrasings import is_own
 
-    return any(is_said(part.strip()) for part in holding)
+    # What was written here is a sentence, whatever the parse makes of it.
+    return any(is_said(one) or is_own(one, phrase, kind_of(phrase)) for one in map(str.strip, holding))
 
 
 def _in_sentences(parts: Sequence[str], wording: Wording, flags: list[str]) -> list[str]:

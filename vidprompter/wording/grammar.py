@@ -70,7 +70,7 @@ def _is_fragment(doc: Any) -> bool:
     if not (noun or participle) or doc[0].tag_ not in _FRAMED_FIRST:
         return False
     # "A red umbrella leans on the wall.", where "leans" was taken for a noun.
-    if root.tag_ == "NNS" and any(child.lower_ in ("a", "an") for child in root.children):
+    if root.tag_ == "NNS" and root.i > 0 and doc[root.i - 1].tag_ in ("NN", "NNP"):
         return False
     return not _main_verbs(doc)
 

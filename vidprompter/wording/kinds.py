@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any, Literal
 
 from vidprompter.facts.text_facts import noun_kinds, parse
@@ -100,6 +101,7 @@ class Phrase:
     kind: Kind
 
 
+@lru_cache(maxsize=1024)
 def kind_of(text: str) -> Kind:
     """The kind of words `text` is."""
     if text[0] in "\"'\u201c\u201e\u00ab\u2018" and text[-1] in "\"'\u201d\u201c\u00bb\u2019":

@@ -42,7 +42,7 @@ _SENTENCES: dict[Kind, tuple[str, ...]] = {
     "done": ("{S} appears {p}.", "{S} is seen {p}.", "Viewers see {s} {p}."),
     "filmed": ("The clip is filmed {p}.", "Everything is filmed {p}.", "All of it is recorded {p}."),
     "does": ("{S} {p}.", "In the clip, {s} {p}.", "As time goes on, {s} {p}."),
-    "camera_does": ("The camera {p}.", "Throughout, the camera {p}.", "In the course of it, the viewpoint {p}."),
+    "camera_does": ("The camera {p}.", "The camera then {p}.", "It is here that the camera {p}."),
     "do": ("{S} is about to {p}.", "{S} is meant to {p}.", "Viewers see {s} {p}."),
     "camera_do": ("The camera is meant to {p}.", "The camera starts to {p}.", "The viewpoint starts to {p}."),
     "place": ("All of it happens {p}.", "The action takes place {p}.", "Everything unfolds {p}."),
@@ -104,6 +104,24 @@ def with_article(noun: str) -> str:
     if word.isupper() and (len(word) == 1 or not re.search(r"[AEIOU]", word)):
         return f"{'an' if word[0] in 'AEFHILMNORSX' else 'a'} {noun}"
     return f"{'an' if fold(word)[:1] in 'aeiou' else 'a'} {noun}"
+
+
+def is_own(sentence: str, phrase: str, kind: Kind) -> bool:
+    """Whether a sentence is one that is written here around the phrase alone."""
+    kinds: tuple[Kind, ...] = (kind, "line", "other")
+    return any(
+        _matcher(template, phrase).fullmatch(sentence) for one in kinds for template in _SENTENCES[one]
+    )
+
+
+def _matcher(template: str, phrase: str) -> re.Pattern[str]:
+    marked = template.format(p="\0", a="\1", s="\2", S="\2")
+    ends = phrase[-1] in ".!?\u2026" and marked.endswith("\0.")
+    pattern = re.escape(marked[:-1] if ends else marked)
+    filled = {"\0": re.escape(phrase), "\1": "an? " + re.escape(phrase), "\2": "[\\w ]{3,40}"}
+    for mark, what in filled.items():
+        pattern = pattern.replace(re.escape(mark), what)
+    return re.compile(pattern)
 
 
 def _joined(
