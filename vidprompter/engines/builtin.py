@@ -9,23 +9,24 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
-from functools import cached_property
+from functools import cache, cached_property, partial
 from pathlib import Path
 from random import Random
 from typing import TYPE_CHECKING
 
-from vidprompter.engines.decoding import Drawing, Drawn, Row, seed_of
+from vidprompter.engines.bans import banned_forms
+from vidprompter.engines.beams import FoundBeam, beam_search
+from vidprompter.engines.decoding import Drawing, Drawn, OnToken, Row, seed_of
 from vidprompter.engines.prompting import END_OF_TURN, chat, context
 from vidprompter.engines.protocol import BUILTIN
-from vidprompter.errors import CapabilityError, GenerationError, InputError, VidPrompterError, WeightsMissing
+from vidprompter.engines.stops import cut_at_stop, stop_check
+from vidprompter.errors import GenerationError, InputError, VidPrompterError, WeightsMissing
 from vidprompter.facts.camera_text import mentions_camera, sentences, states_camera
-from vidprompter.facts.check import Problem, check, gender_known, repeated_ngram, weight, words_of
-from vidprompter.facts.lexicon import GENDERED
+from vidprompter.facts.check import Problem, check, repeated_ngram, weight
 from vidprompter.facts.repair import Mended, mend
 from vidprompter.heap import trim_heap
-from vidprompter.sheet.lines import UNTRAINED, SheetLines, lines_of
-from vidprompter.tasks import Answer, Finish, Prompt, Request, Sampling, Task, TokenLogprobs, Wording
-from vidprompter.wording.bans import written_forms
+from vidprompter.sheet.lines import SheetLines, lines_of
+from vidprompter.tasks import Answer, Beam, Finish, Prompt, Request, Sampling, Task, TokenLogprobs, Wording
 from vidprompter.wording.checks import checked
 from vidprompter.wording.engine import negative_of, row_flags
 from vidprompter.wording.finish import finish_text
@@ -36,24 +37,12 @@ from vidprompter.wording.mentions import mentions
 
 if TYPE_CHECKING:
     from vidprompter.engines.drawers.protocol import Drawer
+    from vidprompter.engines.drawers.torch_drawer import TorchDrawer
     from vidprompter.sheet.types import SceneSheet
 
 MAX_SHORT_WORDS = 150
 # A first round where every candidate is this bad is followed by a second with other seeds.
 _RETRY_WEIGHT = 4.0
-# Words a measured camera rules out; their tokens are never drawn, so that the model says the rest differently.
-_CAMERA_WORDS = {
-    "static": "pan pans panning tilt tilts tilting zoom zooms zooming handheld tracking",
-    "pan left": "zoom zooms zooming tilt tilts tilting handheld static",
-    "pan right": "zoom zooms zooming tilt tilts tilting handheld static",
-    "tilt up": "zoom zooms zooming pan pans panning handheld static",
-    "tilt down": "zoom zooms zooming pan pans panning handheld static",
-    "zoom in": "pan pans panning tilt tilts tilting handheld static",
-    "zoom out": "pan pans panning tilt tilts tilting handheld static",
-    "roll": "pan pans panning zoom zooms zooming handheld static",
-    "handheld": "pan pans panning tilt tilts tilting zoom zooms zooming static",
-    "unknown": "pan pans panning tilt tilts tilting zoom zooms zooming handheld static tracking",
-}
 
 
 @dataclass(frozen=True)
@@ -154,24 +143,40 @@ class BuiltinEngine:
 
     def unload(self) -> None:
         """Drop the weights; the next request loads them again."""
-        self.__dict__.pop("_loaded", None)
+        for part in ("_loaded", "_torch"):
+            self.__dict__.pop(part, None)
         trim_heap()
 
     def logprobs(self, request: Request, texts: Sequence[Answer]) -> list[TokenLogprobs]:
-        """Not yet here.
+        """For each text its tokens' log-probabilities as the answer to `request`, which is read once.
 
-        Raises:
-            CapabilityError: always.
+        By the model in torch, in float32 unless another dtype was asked for; the 8-bit one that draws on a CPU gives
+        slightly others. A string is tokenized and its end added; of a `Beam` its own tokens are taken.
         """
-        raise CapabilityError(f"{self.model} cannot tell log-probabilities")
+        from vidprompter.engines.score import score_texts
+
+        self.load()
+        ids = self._prepare(request).ids
+        answers = [self._tokens(text) for text in texts]
+        found = score_texts(self._torch.model, partial(self._torch.encode, [ids]), answers)
+        return [
+            TokenLogprobs(text if isinstance(text, str) else text.text, own, logprobs)
+            for text, own, logprobs in zip(texts, answers, found, strict=True)
+        ]
 
     def stream(self, request: Request) -> Iterator[str]:
-        """Not yet here.
+        """The model's text as it is written, in pieces: one candidate, before anything is checked or mended."""
+        from vidprompter.engines.streaming import stream_text
 
-        Raises:
-            CapabilityError: always.
-        """
-        raise CapabilityError(f"{self.model} cannot stream")
+        self.load()
+        job = self._prepare(replace(request, sampling=replace(request.sampling, beams=1, candidates=1)))
+        one = _Round(0, job, 0)
+
+        def draw(on_token: OnToken) -> None:
+            row = Row(job.ids, (self._seed(job, 0, 0),), job.banned)
+            self._loaded.draw([row], self._drawing(one), spare_cores=self.spare_cores, on_token=on_token)
+
+        yield from stream_text(draw, self._decode)
 
     def generate_batch(self, requests: Sequence[Request]) -> list[Prompt | VidPrompterError]:
         """One result per request, in order; a request that cannot be answered gives its error.
@@ -192,8 +197,10 @@ class BuiltinEngine:
                 jobs[i] = self._prepare(request)
             except VidPrompterError as error:
                 results[i] = error
-        best = self._draw_all(jobs)
+        searched = {i: job for i, job in jobs.items() if job.request.sampling.beams > 1}
+        best = self._draw_all({i: job for i, job in jobs.items() if i not in searched})
         results |= {i: self._finish(jobs[i], choice) for i, choice in best.items()}
+        results |= self._search_all(searched)
         return [results[i] for i in range(len(requests))]
 
     def _prepare(self, request: Request) -> _Job:
@@ -245,20 +252,10 @@ class BuiltinEngine:
     def _bans(
         self, lines: SheetLines | None, short: str | None, wording: Wording
     ) -> tuple[tuple[int, ...], ...]:
-        words: set[str] = set()
-        if lines is not None:
-            told = "unknown" if lines.camera in UNTRAINED else lines.camera
-            words = set(_CAMERA_WORDS[told].split())
-            if told == "unknown":
-                words |= {"camera", "lens"}
-            if not gender_known(lines, short):
-                words |= GENDERED
-        words -= set(words_of(" ".join(wording.locked)))
-        forms = [form for word in sorted(words) for form in (word, word.capitalize())]
         return tuple(
             dict.fromkeys(
                 tuple(self._loaded.tokenizer(f" {form}", add_special_tokens=False)["input_ids"])
-                for form in (*forms, *written_forms(wording.avoid, wording.locked))
+                for form in banned_forms(lines, short, wording)
             )
         )
 
@@ -282,36 +279,119 @@ class BuiltinEngine:
 
     def _draw(self, rounds: list[_Round]) -> list[tuple[_Round, _Choice]]:
         """Each with its best candidate. Requests with other sampling options are drawn apart."""
-        groups: dict[tuple[int, float, float], list[_Round]] = {}
+        groups: dict[Drawing, list[_Round]] = {}
         for one in rounds:
-            sampling = one.job.request.sampling
-            groups.setdefault((sampling.max_new_tokens, one.temperature, sampling.top_p), []).append(one)
+            groups.setdefault(self._drawing(one), []).append(one)
         chosen = []
-        tokenizer = self._loaded.tokenizer
-        stop = {tokenizer.eos_token_id, tokenizer.convert_tokens_to_ids(END_OF_TURN)}
-        for (max_new_tokens, temperature, top_p), members in groups.items():
+        for drawing, members in groups.items():
             rows = [
                 Row(m.job.ids, tuple(self._seed(m.job, m.attempt, c) for c in range(m.rows)), m.job.banned)
                 for m in members
             ]
-            drawing = Drawing(max_new_tokens, temperature, top_p, frozenset(t for t in stop if t is not None))
             drawn = self._loaded.draw(rows, drawing, spare_cores=self.spare_cores)
             for one, candidates in zip(members, drawn, strict=True):
                 judged = (self._judged(one.job, candidate) for candidate in candidates)
                 chosen.append((one, min(judged, key=lambda c: c.weight)))
         return chosen
 
+    def _drawing(self, one: _Round) -> Drawing:
+        sampling = one.job.request.sampling
+        ends = self._ends(sampling.stop)
+        return Drawing(sampling.max_new_tokens, one.temperature, sampling.top_p, frozenset(self._stop), ends)
+
+    def _search_all(self, jobs: dict[int, _Job]) -> dict[int, Prompt | VidPrompterError]:
+        """Beam searches, in torch; those of one width and length together, as many as fit."""
+        groups: dict[tuple[int, int, tuple[str, ...]], list[int]] = {}
+        for i, job in jobs.items():
+            sampling = job.request.sampling
+            groups.setdefault((sampling.beams, sampling.max_new_tokens, sampling.stop), []).append(i)
+        results: dict[int, Prompt | VidPrompterError] = {}
+        for (width, max_new_tokens, stop), members in groups.items():
+            at_once = max(1, self._torch.rows_at_once(max_new_tokens) // width)
+            for start in range(0, len(members), at_once):
+                part = members[start : start + at_once]
+                found = beam_search(
+                    self._torch.model,
+                    partial(self._torch.encode, [jobs[i].ids for i in part]),
+                    width=width,
+                    max_new_tokens=max_new_tokens,
+                    stop=self._stop,
+                    ends=self._ends(stop),
+                )
+                results |= {i: self._searched(jobs[i], beams) for i, beams in zip(part, found, strict=True)}
+        return results
+
+    def _searched(self, job: _Job, found: Sequence[FoundBeam]) -> Prompt | VidPrompterError:
+        """The likeliest beam, mended; all of them as the model wrote them."""
+        stops = job.request.sampling.stop
+        beams = tuple(
+            Beam(self._text(beam.ids, stops), beam.logprob, beam.ids, "stop" if beam.stopped else "length")
+            for beam in found
+        )
+        prompt = self._finish(job, self._judged(job, Drawn(found[0].ids, found[0].stopped)))
+        if not isinstance(prompt, Prompt):
+            return prompt
+        settings = prompt.settings | {"dtype": self._torch.dtype, "backend": self._torch.backend}
+        tokens = len(found[0].ids) - (1 if found[0].ids[-1] in self._stop else 0)
+        return replace(
+            prompt,
+            beams=beams,
+            logprob=beams[0].logprob,
+            ids=beams[0].ids,
+            settings=settings,
+            tokens_out=tokens,
+        )
+
     def _seed(self, job: _Job, attempt: int, candidate: int) -> int:
         request = job.request
         return seed_of(request.seed, request.variant, attempt, candidate, job.ids)
 
     def _judged(self, job: _Job, drawn: Drawn) -> _Choice:
-        text = " ".join(self._loaded.tokenizer.decode(drawn.ids, skip_special_tokens=True).split())
+        text = self._text(drawn.ids, job.request.sampling.stop)
         problems = check(text, lines=job.lines, short=job.short)
         if not drawn.stopped:
             problems.append(Problem("unfinished", "cut at max_new_tokens", 0.8))
         problems += wording_problems(text, job.wording)
         return _Choice(text, drawn, tuple(problems))
+
+    # ---- tokens and text
+
+    @cached_property
+    def _torch(self) -> TorchDrawer:
+        """The model in torch, for what needs all probabilities."""
+        from vidprompter.engines.drawers.torch_drawer import TorchDrawer, torch_drawer
+
+        loaded = self._loaded
+        if isinstance(loaded, TorchDrawer):
+            return loaded
+        return torch_drawer(self.model, self.adapter, dtype="float32", device=loaded.device)
+
+    @cached_property
+    def _stop(self) -> tuple[int, ...]:
+        """The tokens that end an answer, the usual one first."""
+        tokenizer = self._loaded.tokenizer
+        ends = (tokenizer.convert_tokens_to_ids(END_OF_TURN), tokenizer.eos_token_id)
+        return tuple(dict.fromkeys(token for token in ends if token is not None))
+
+    @cache  # noqa: B019 - the same function each time, so that drawings with it are equal; an engine lives long
+    def _ends(self, stops: tuple[str, ...]) -> Callable[[Sequence[int]], bool] | None:
+        return stop_check(self._decode, stops)
+
+    def _decode(self, ids: Sequence[int]) -> str:
+        text: str = self._loaded.tokenizer.decode(list(ids), skip_special_tokens=True)
+        return text
+
+    def _text(self, ids: Sequence[int], stops: Sequence[str]) -> str:
+        """The answer in one line, up to where a stop text begins."""
+        return " ".join(cut_at_stop(self._decode(ids), stops).split())
+
+    def _tokens(self, text: Answer) -> tuple[int, ...]:
+        if not isinstance(text, str) and text.ids:
+            return text.ids
+        told = text if isinstance(text, str) else text.text
+        if not told.strip():
+            raise InputError("an answer is empty; give the texts whose probability is asked for")
+        return (*self._loaded.tokenizer(told, add_special_tokens=False)["input_ids"], self._stop[0])
 
     def _finish(self, job: _Job, choice: _Choice) -> Prompt | VidPrompterError:
         if not choice.text.strip():

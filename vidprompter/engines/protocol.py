@@ -29,7 +29,7 @@ class Capabilities:
     choice: bool = True
 
 
-BUILTIN = Capabilities(video=True, beams=False, logprobs=False, streaming=False, candidates=4)
+BUILTIN = Capabilities(video=True, beams=True, logprobs=True, streaming=True, candidates=4)
 """What the built-in engine can do."""
 
 

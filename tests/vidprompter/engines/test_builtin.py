@@ -96,4 +96,4 @@ def test_what_is_not_here_is_refused_by_name() -> None:
         VidPrompter.load("gpt-9")
     with pytest.raises(CapabilityError, match="'vllm'"):
         VidPrompter.load("builtin", engine="vllm")
-    assert not VidPrompter.load().capabilities.beams
+    assert not VidPrompter.load().capabilities.languages

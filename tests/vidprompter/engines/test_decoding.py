@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from tests.vidprompter.tiny import tiny_llama
 from vidprompter.engines.cache import ROOM, roomy_cache
-from vidprompter.engines.decoding import ASK_STEPS, Drawn, Row, Bans, draw, seed_of
+from vidprompter.engines.decoding import ASK_STEPS, Bans, Drawn, Row, draw, seed_of
 
 MODEL = tiny_llama()
 CONTEXTS = [(5, 9, 30), (7, 44, 12, 80, 3), (61,), (2, 3, 4, 5, 6, 7, 8, 9)]

@@ -44,11 +44,12 @@ class TinyTokenizer(WordTokenizer):
 def tiny_engine(**options: Any) -> BuiltinEngine:
     """The engine with a tiny model in place of its own."""
     from models.language import LanguageModel
+    from vidprompter.engines.drawers.torch_drawer import TorchDrawer
 
     engine = BuiltinEngine(**options)
     engine.__dict__["revision"] = "tiny"
-    engine.__dict__["_loaded"] = LanguageModel(
-        tiny_llama(), TinyTokenizer(), "tiny", "float32", "cpu", "tiny"
+    engine.__dict__["_loaded"] = TorchDrawer(
+        LanguageModel(tiny_llama(), TinyTokenizer(), "tiny", "float32", "cpu", "tiny")
     )
     return engine
 

@@ -8,7 +8,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from vidprompter.engines.decoding import Drawing, Drawn, OnToken, Row, draw_from, encode_texts
+from vidprompter.engines.decoding import Drawing, Drawn, Encoded, OnToken, Row, draw_from, encode_texts
 
 if TYPE_CHECKING:
     from models.language import LanguageModel
@@ -40,6 +40,10 @@ class TorchDrawer:
             free=free_bytes(self.device),
         )
 
+    def encode(self, contexts: Sequence[Sequence[int]]) -> Encoded:
+        """Contexts read in one go."""
+        return encode_texts(self.model, contexts, self.tokenizer.pad_token_id or 0)
+
     def draw(
         self,
         rows: Sequence[Row],
@@ -49,9 +53,7 @@ class TorchDrawer:
         on_token: OnToken | None = None,
     ) -> list[list[Drawn]]:
         """For each row one candidate per seed; in float32 the batch does not decide a text, in bfloat16 it may."""
-        encode = partial(
-            encode_texts, self.model, [row.ids for row in rows], self.tokenizer.pad_token_id or 0
-        )
+        encode = partial(self.encode, [row.ids for row in rows])
         return draw_from(self.model, encode, rows, drawing, spare_cores=spare_cores, on_token=on_token)
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable, Iterator, Sequence
+from collections.abc import Hashable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
@@ -13,6 +13,7 @@ from vidprompter.engines.memory import free_bytes, halving, rows_that_fit
 from vidprompter.engines.multimodal.inputs import Context, Reader, VilaReader, spread_frames
 from vidprompter.engines.options import EngineOptions
 from vidprompter.engines.protocol import Capabilities
+from vidprompter.engines.stops import cut_at_stop, stop_check
 from vidprompter.errors import GenerationError, InputError, VidPrompterError
 from vidprompter.heap import trim_heap
 from vidprompter.tasks import Answer, Beam, Finish, Prompt, Request, Sampling, Task, TokenLogprobs
@@ -265,7 +266,7 @@ class TransformersEngine:
             sampling.temperature,
             sampling.top_p,
             frozenset(self._stop),
-            self._ends(sampling.stop),
+            stop_check(self._decode, sampling.stop),
             logprobs=True,
         )
         drawn = draw_from(
@@ -289,7 +290,7 @@ class TransformersEngine:
             width=sampling.beams,
             max_new_tokens=sampling.max_new_tokens,
             stop=self._stop,
-            ends=self._ends(sampling.stop),
+            ends=stop_check(self._decode, sampling.stop),
             banned=self._reader.placeholders,
         )
         results: list[Prompt | VidPrompterError] = []
@@ -383,20 +384,7 @@ class TransformersEngine:
 
     def _text(self, ids: Sequence[int], stop: Sequence[str]) -> str:
         """The answer in one line, up to where a stop text begins."""
-        text = self._decode(ids)
-        cut = min((at for one in stop if (at := text.find(one)) >= 0), default=len(text))
-        return " ".join(text[:cut].split())
-
-    def _ends(self, stop: Sequence[str]) -> Callable[[Sequence[int]], bool] | None:
-        if not stop:
-            return None
-        tail = max(len(one) for one in stop) + 8  # tokens; a character takes at least a part of one
-
-        def holds(ids: Sequence[int]) -> bool:
-            text = self._decode(ids[-tail:])
-            return any(one in text for one in stop)
-
-        return holds
+        return " ".join(cut_at_stop(self._decode(ids), stop).split())
 
 
 def _once_each(jobs: Sequence[_Job]) -> tuple[list[Context], list[list[_Job]]]:
