@@ -20,6 +20,10 @@ _NO_PLURAL = frozenset(
     "christmas canvas atlas pancreas alas bias whereas besides sometimes towards afterwards backwards forwards upwards "
     "downwards does goes has was physics mathematics politics ethics".split()
 )
+# Nouns in -i, whose plurals look like "axis".
+_ENDS_IN_I = frozenset(
+    "ski taxi bikini safari kiwi emoji sari yeti alibi zucchini tsunami samurai kimono deli".split()
+)
 # Words that end in -ing and are no verb's form; undone, they would ban another word.
 _NO_ING = frozenset(
     "evening ceiling during morning nothing something anything everything sibling pudding".split()
@@ -196,7 +200,11 @@ def _compound_nouns() -> frozenset[str]:
 
 
 def _without_s(word: str) -> set[str]:
-    if not word.endswith("s") or word.endswith(("ss", "us", "is")):
+    if (
+        not word.endswith("s")
+        or word.endswith(("ss", "us"))
+        or (word.endswith("is") and word[:-1] not in _ENDS_IN_I)
+    ):
         return set()
     found = {word[:-1]}
     if word.endswith("ies"):
@@ -220,7 +228,7 @@ def _unsuffixed(stem: str) -> set[str]:
     if len(stem) > 3 and stem[-1] == stem[-2] and stem[-1] not in _VOWELS:
         found |= {stem, stem[:-1]}
         found.discard(stem + "e")
-    if stem.endswith("y"):
+    if stem.endswith("y") and len(stem) > 3:
         found.discard(stem + "e")
     return found
 
@@ -244,7 +252,7 @@ def _forms(base: str) -> set[str]:
     for stem in _suffixable(base):
         found |= {stem + "ed", stem + "ing"}
     if base.endswith("e") and not base.endswith(("ee", "oe", "ye")):
-        found.discard(base + "ing")
+        found -= {base + "ing"} - tables.forms.get(base, frozenset())
     if base.endswith("y") and base[-2] not in _VOWELS:
         found = (found | {base[:-1] + "ied", base + "ing"}) - {base + "ed"}
     if base.endswith("ie"):
