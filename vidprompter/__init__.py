@@ -17,10 +17,12 @@ from vidprompter._shadow import check_own_packages
 
 if TYPE_CHECKING:
     from vidprompter.api import VidPrompter as VidPrompter
+    from vidprompter.engines.options import EngineOptions as EngineOptions
     from vidprompter.tasks import Prompt as Prompt
     from vidprompter.tasks import Request as Request
     from vidprompter.tasks import Sampling as Sampling
     from vidprompter.tasks import Task as Task
+    from vidprompter.tasks import Wording as Wording
 
 check_own_packages(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))  # noqa: PTH100, PTH120
 
@@ -31,12 +33,25 @@ _WHERE = {
     "Prompt": "vidprompter.tasks",
     "Request": "vidprompter.tasks",
     "Sampling": "vidprompter.tasks",
+    "Wording": "vidprompter.tasks",
     "Task": "vidprompter.tasks",
+    "EngineOptions": "vidprompter.engines.options",
     "Clip": "vidprompter.video.clip",
     "VideoSource": "vidprompter.video.source",
     "SceneSheet": "vidprompter.sheet.types",
 }
-__all__ = ["Clip", "Prompt", "Request", "Sampling", "SceneSheet", "Task", "VidPrompter", "VideoSource"]
+__all__ = [
+    "Clip",
+    "EngineOptions",
+    "Prompt",
+    "Request",
+    "Sampling",
+    "SceneSheet",
+    "Task",
+    "VidPrompter",
+    "VideoSource",
+    "Wording",
+]
 
 
 def __getattr__(name: str) -> Any:

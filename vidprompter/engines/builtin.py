@@ -29,6 +29,7 @@ from vidprompter.sheet.lines import SheetLines, lines_of
 from vidprompter.tasks import Answer, Beam, Finish, Prompt, Request, Sampling, Task, TokenLogprobs, Wording
 from vidprompter.wording.checks import checked
 from vidprompter.wording.engine import negative_of, row_flags
+from vidprompter.wording.english import looks_english
 from vidprompter.wording.finish import finish_text
 from vidprompter.wording.judge import wanted, without_false_camera, wording_problems
 from vidprompter.wording.known import allowed_lines, allowed_short, locked_camera
@@ -217,6 +218,8 @@ class BuiltinEngine:
         # The model writes English, whatever language was asked for; the row says so.
         wording = replace(checked(request.wording), language=None)
         flags = list(row_flags(request.wording, self.capabilities))
+        if short is not None and not looks_english(short):
+            flags.append("short:not_english")
         if lines is not None and (camera := locked_camera(wording.locked)) is not None:
             lines = replace(lines, camera=camera)  # the user knows better than the measurement
         if wording.avoid:
