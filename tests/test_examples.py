@@ -27,7 +27,7 @@ def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     write_clip(tmp_path / "clip.mp4")
     monkeypatch.chdir(tmp_path)
     # The real model, but one candidate where a script does not say otherwise: 4 take 4 times as long.
-    monkeypatch.setattr(Sampling.__init__, "__defaults__", (96, 0.7, 0.9, 1))
+    monkeypatch.setattr(Sampling.__init__, "__defaults__", (96, 0.7, 0.9, 1, 1, ()))
     return tmp_path
 
 
