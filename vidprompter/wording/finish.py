@@ -36,7 +36,7 @@ def finish_text(text: str, wording: Wording, *, rng: Random, protect: Sequence[s
             all that must be said does not fit the target.
     """
     if not (wording.locked or wording.avoid or wording.prefix or wording.target):
-        return Finished(text)
+        return Finished(text.strip())
     # A text that was finished before has its prefix already.
     text = " ".join(text.split()).removeprefix(with_prefix("", wording.prefix))
     parts = split_sentences(text, wording.locked)

@@ -138,7 +138,8 @@ def _may_go(token: Any) -> bool:
         bare = not any(
             c.dep_ in ("det", "amod", "poss", "nummod", "compound") for c in head.children if c != token
         )
-        if token.dep_ == "poss":
+        # "The camera pans left.", where "pans" was taken for a noun.
+        if token.dep_ == "poss" or (token.dep_ == "compound" and head.tag_ == "NNS" and head.dep_ != "pobj"):
             return False
         return not (bare and head.dep_ == "pobj" and head.head.lower_ in ("with", "in", "of"))
     if token.dep_ == "conj":
