@@ -364,7 +364,7 @@ class TransformersEngine:
     @property
     def _pad(self) -> int:
         pad = self._reader.tokenizer.pad_token_id
-        return int(pad) if pad is not None else self._stop[0]
+        return int(pad) if pad is not None else next(iter(self._stop), 0)
 
     def _tokens(self, text: Answer) -> tuple[int, ...]:
         if not isinstance(text, str):
@@ -376,7 +376,8 @@ class TransformersEngine:
         if not text.strip():
             raise InputError("an answer is empty; give the texts whose probability is asked for")
         ids = self._reader.tokenizer(text, add_special_tokens=False)["input_ids"]
-        return (*ids, self._reader.end or self._stop[0])
+        end = self._reader.end if self._reader.end is not None else next(iter(self._stop), None)
+        return tuple(ids) if end is None else (*ids, end)
 
     def _decode(self, ids: Sequence[int]) -> str:
         text: str = self._reader.tokenizer.decode(list(ids), skip_special_tokens=True)

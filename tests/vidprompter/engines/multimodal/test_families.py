@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import shutil
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -146,6 +148,31 @@ def test_streamed_text_is_the_text(writer: VidPrompter) -> None:
     request = requests(Sampling(max_new_tokens=10, temperature=0))[0]
     (prompt,) = prompts(writer, [request])
     assert " ".join("".join(writer.stream(request)).split()) == prompt.text
+
+
+def test_without_chat_template_padding_and_end(family: Path, tmp_path: Path) -> None:
+    """A bare folder still works: a plain form of conversation, and answers as long as they may be."""
+    if family.name == "vila":
+        pytest.skip("VILA brings its own conversation")
+    bare = Path(shutil.copytree(family, tmp_path / "bare"))
+    for name in ("chat_template.jinja", "chat_template.json", "generation_config.json"):
+        (bare / name).unlink(missing_ok=True)
+    settings = bare / "tokenizer_config.json"
+    told = json.loads(settings.read_text())
+    settings.write_text(json.dumps({k: v for k, v in told.items() if k not in ("pad_token", "eos_token")}))
+    config = json.loads((bare / "config.json").read_text())
+    for part in (config, config["text_config"]):
+        part.update(eos_token_id=None, pad_token_id=None, bos_token_id=None)
+    (bare / "config.json").write_text(json.dumps(config))
+    writer = VidPrompter.load(bare)
+    assert "no chat template" in writer.prepare()
+    for request, prompt in zip(requests(), prompts(writer, requests()), strict=True):
+        assert prompt.finish == "length" and (prompt.tokens_visual > 0) == (request.video is not None)
+        (told,) = writer.logprobs(request, [prompt])
+        assert told.total == pytest.approx(prompt.logprob or 0.0, abs=1e-4)
+    assert len(writer.logprobs(requests()[2], ["A cat."])[0].ids) == len(
+        writer.inner._reader.tokenizer("A cat.", add_special_tokens=False)["input_ids"]  # type: ignore[attr-defined]
+    )
 
 
 def test_a_missing_placeholder_raises(writer: VidPrompter) -> None:
