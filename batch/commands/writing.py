@@ -39,6 +39,11 @@ _MODEL = (
     click.option("--quantize", type=click.Choice(["8bit", "4bit"]), help="Weights, on a CUDA GPU."),
     click.option("--attention", type=click.Choice(ATTENTIONS), default="auto", show_default=True),
     click.option(
+        "--template",
+        type=click.Path(exists=True, dir_okay=False),
+        help="Your own instruction for a large model; {short} in it is the short prompt.",
+    ),
+    click.option(
         "--send", type=click.Choice(SENDS), default="frames", show_default=True, help="What a server is sent."
     ),
     click.option(
@@ -143,6 +148,7 @@ def writing_of(given: dict[str, Any]) -> Writing:
             frames=given["frames"],
             quantize=given["quantize"],
             attention=given["attention"],
+            template=given["template"],
             send=given["send"],
             concurrency=given["concurrency"],
             timeout_seconds=given["call_timeout"],

@@ -222,20 +222,21 @@ class BuiltinEngine:
             flags.append("short:not_english")
         if lines is not None and (camera := locked_camera(wording.locked)) is not None:
             lines = replace(lines, camera=camera)  # the user knows better than the measurement
+        told = short
         if wording.avoid:
             allowed = allowed_short(short, wording.avoid)
             lines = allowed_lines(lines, wording.avoid) if lines is not None else None
             if allowed != short:
                 flags.append("avoided:short")
-            if allowed is None and request.task is Task.SHORT_TO_PROMPT:
-                raise InputError(f"the short prompt {short!r} holds nothing but avoided words; avoid less")
+            # An idea of nothing but avoided words is told as it is: the model writes around what it may not say.
+            told = short if allowed is None and lines is None else allowed
             short = allowed
         sampling = request.sampling.resolved(self.capabilities.candidates)
         return _Job(
             replace(request, sampling=sampling),
             sheet,
             lines,
-            self._context(request.task, lines, short, wording),
+            self._context(request.task, lines, told, wording),
             self._bans(lines, short, wording),
             wording,
             short,

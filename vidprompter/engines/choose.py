@@ -60,6 +60,8 @@ def _builtin(name: str, engine: str, options: EngineOptions) -> Engine:
 
     if engine not in ("auto", "builtin"):
         raise CapabilityError(f"{name!r} runs in the engine 'builtin', not in {engine!r}")
+    if options.template is not None:
+        raise CapabilityError(f"{name!r} reads a short form of its own, and no template; take a large model")
     return BuiltinEngine(name, dtype=options.dtype, device=options.device)
 
 
@@ -75,5 +77,6 @@ def _server(name: str, options: EngineOptions, say: Callable[[str], None]) -> En
         send=options.send,
         concurrency=options.concurrency,
         timeout_seconds=options.timeout_seconds,
+        template=options.template,
         say=say,
     )

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import hashlib
 from dataclasses import asdict, dataclass
+from pathlib import Path
 from typing import Any, Literal
 
 from vidprompter.errors import InputError
@@ -10,7 +12,7 @@ from vidprompter.errors import InputError
 Quantize = Literal["8bit", "4bit"]
 Send = Literal["frames", "file"]
 SENDS = ("frames", "file")
-DTYPES = ("auto", "float32", "bfloat16", "float16")
+DTYPES = ("auto", "float32", "bfloat16", "float16", "int8")
 ATTENTIONS = ("auto", "sdpa", "flash_attention_2", "eager")
 MAX_FRAMES = 512
 _SAME_TEXT = ("device", "attention", "concurrency", "timeout_seconds")
@@ -20,10 +22,10 @@ _SAME_TEXT = ("device", "attention", "concurrency", "timeout_seconds")
 class EngineOptions:
     """The user's choices; "auto" is chosen when the model is loaded, and said then.
 
-    dtype: "auto", "float32", "bfloat16" or "float16". device: "auto", "cpu", "cuda", "cuda:1", "mps", or "split": all
+    dtype: "auto", "float32", "bfloat16", "float16", or "int8" (`builtin` alone). device: "auto", "cpu", "cuda", "cuda:1", "mps", or "split": all
     GPUs share the layers (accelerate's device map). frames: of a clip that the model sees. max_side: of a frame,
     pixels. quantize: weights in "8bit" or "4bit" (CUDA and the `quantize` extra). attention: transformers' name of the
-    attention kernel.
+    attention kernel. template: path of an instruction of one's own, with `{short}` where the short prompt goes.
 
     Of servers alone: send: "frames" as pictures, or the whole "file". concurrency: calls at once. timeout_seconds: of
     one call.
@@ -35,6 +37,7 @@ class EngineOptions:
     max_side: int = 512
     quantize: Quantize | None = None
     attention: str = "auto"
+    template: str | None = None
     send: Send = "frames"
     concurrency: int = 8
     timeout_seconds: float = 120.0
@@ -53,7 +56,19 @@ class EngineOptions:
         """What of it makes another text, where it is not the default; how it is computed or sent does not."""
         default = EngineOptions()
         changed = {k: v for k, v in asdict(self).items() if v != getattr(default, k)}
-        return {k: v for k, v in changed.items() if k not in _SAME_TEXT}
+        told = {k: v for k, v in changed.items() if k not in _SAME_TEXT}
+        if self.template is not None:
+            told["template"] = _digest(self.template)
+        return told
+
+
+def _digest(template: str) -> str:
+    """The file's name with 12 digits of its content: another text is another setting."""
+    path = Path(template)
+    try:
+        return f"{path.name}+{hashlib.sha256(path.read_bytes()).hexdigest()[:12]}"
+    except OSError as error:
+        raise InputError(f"template {template!r} cannot be read: {error.strerror}") from error
 
 
 def _one_of(name: str, value: object, known: tuple[object, ...]) -> None:

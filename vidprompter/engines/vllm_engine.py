@@ -311,10 +311,10 @@ class VllmEngine:
     # ---- contexts ---------------------------------------------------------------------------------------------
 
     def _prepare(self, request: Request) -> _Job:
+        from vidprompter.engines.asking import asked_text
         from vidprompter.engines.multimodal.inputs import check_plain
-        from vidprompter.engines.openai_server.messages import told_text
 
-        text = told_text(request)
+        text = asked_text(request, self.options.template)
         tokenizer = self._reader.tokenizer
         check_plain(text, [token for token in tokenizer.all_special_tokens if token.strip()])
         clip = None if request.task is Task.SHORT_TO_PROMPT else self._clip(request)

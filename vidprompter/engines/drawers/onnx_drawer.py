@@ -104,7 +104,7 @@ class _Run:
         for row in self.rows:
             if not row.seeds:
                 continue
-            self.memory.read_context(asked.at(0), place, self.embedding.rows(np.array(row.ids, np.int64)))
+            self.memory.read_context(asked.session, place, self.embedding.rows(np.array(row.ids, np.int64)))
             for other in range(1, len(row.seeds)):
                 self.memory.repeat(place, place + other)
             place += len(row.seeds)
@@ -152,12 +152,16 @@ def onnx_drawer(name: str, adapter: Path, *, why: str) -> OnnxDrawer:
     """The built-in model with its adapter in 8 bits, made first if need be. name, why: for `OnnxDrawer.why`.
 
     Raises:
+        ImportError: there is no ONNX Runtime.
         WeightsMissing, WeightsCorrupt, ModelError: as `quantised_model`.
     """
+    import onnxruntime  # before seconds are spent on making what only it can read
+
     from models.registry import registry
     from models.smollm2.convert import FOLDER
     from vidprompter.engines.drawers.quantised import BASE, quantised_model
 
+    del onnxruntime
     packed = quantised_model(adapter)
     from transformers import AutoTokenizer
 

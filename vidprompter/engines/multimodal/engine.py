@@ -8,6 +8,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from vidprompter.engines.asking import asked_text
 from vidprompter.engines.decoding import Drawing, Drawn, OnToken, Row, draw_from, seed_of
 from vidprompter.engines.memory import free_bytes, halving, rows_that_fit
 from vidprompter.engines.multimodal.inputs import Context, Reader, VilaReader, spread_frames
@@ -17,7 +18,6 @@ from vidprompter.engines.stops import cut_at_stop, stop_check
 from vidprompter.errors import GenerationError, InputError, VidPrompterError
 from vidprompter.heap import trim_heap
 from vidprompter.tasks import Answer, Beam, Finish, Prompt, Request, Sampling, Task, TokenLogprobs
-from vidprompter.templates import instruction
 
 if TYPE_CHECKING:
     from models.locate import Located
@@ -161,12 +161,8 @@ class TransformersEngine:
     # ---- from requests to contexts
 
     def _prepare(self, request: Request, seen: _Seen) -> _Job:
-        from vidprompter.wording import instructions
-
         source = None if request.task is Task.SHORT_TO_PROMPT else self._source(request)
-        wanted = instructions(request.wording, short=request.short)
-        asked = instruction(request.task, short=request.short)
-        text = f"{asked}\n\n{wanted}" if wanted else asked
+        text = asked_text(request, self.options.template)
         context = seen.contexts.get((source, text))
         if context is None:
             clip = None if source is None else self._clip(request, source, seen)

@@ -50,6 +50,7 @@ class OpenAIEngine:
     better four times as many. timeout_seconds: for one call, whole. attempts: of one request; the first wait is up to
     `first_wait_seconds`, each next one up to twice that, 30 s at most; `Retry-After` is honoured up to
     `retry_after_cap_seconds`. token_field, leave_out, extra: see `BodyOptions`. prices: else those of the environment.
+    template: path of an instruction of one's own.
     say: is told what a user should hear while it works.
 
     Several candidates are refused: there are no facts here to choose by, and each would cost money.
@@ -79,6 +80,7 @@ class OpenAIEngine:
         leave_out: Sequence[str] = (),
         extra: Mapping[str, Any] | None = None,
         prices: Prices | None = None,
+        template: str | None = None,
         say: Callable[[str], None] = lambda line: None,
     ) -> None:
         if not model.strip():
@@ -97,6 +99,7 @@ class OpenAIEngine:
             token_field,
             tuple(leave_out),
             dict(extra or {}),
+            template,
         )
         self._till = Till(prices if prices is not None else prices_of_environment())
         self._say = say

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal
 
+from vidprompter.engines.asking import asked_text
 from vidprompter.engines.decoding import seed_of
 from vidprompter.engines.openai_server.pictures import PictureOptions, Shown, file_url, shown_frames
 from vidprompter.errors import InputError
@@ -27,6 +28,7 @@ class BodyOptions:
 
     send: "frames" as pictures, or the "file" whole. token_field: what the server calls the token limit.
     leave_out: names of fields that the server does not take, such as "seed" or "top_p". extra: further fields.
+    template: path of the user's own instruction.
     """
 
     send: Send = "frames"
@@ -34,6 +36,7 @@ class BodyOptions:
     token_field: TokenField = "max_tokens"
     leave_out: tuple[str, ...] = ()
     extra: Mapping[str, Any] = field(default_factory=dict)
+    template: str | None = None
 
     def __post_init__(self) -> None:
         if self.send not in ("frames", "file"):
@@ -61,7 +64,7 @@ def content_of(request: Request, options: BodyOptions) -> Content:
     Raises:
         InputError, VideoError: the clip cannot be sent.
     """
-    text = told_text(request)
+    text = asked_text(request, options.template)
     if request.task is Task.SHORT_TO_PROMPT:
         return Content((_text(text),), {})
     if options.send == "file" and (path := _whole_file(request)) is not None:
@@ -71,21 +74,6 @@ def content_of(request: Request, options: BodyOptions) -> Content:
     pictures = tuple({"type": "image_url", "image_url": {"url": url}} for url in shown.urls)
     told = {"send": "frames", "frames": len(pictures), "max_side": options.pictures.max_side}
     return Content((*pictures, _text(f"{about(shown)}\n\n{text}")), told)
-
-
-def told_text(request: Request) -> str:
-    """The instruction of the request's task, with what its wording asks for."""
-    from vidprompter.templates import instruction
-
-    text = instruction(request.task, short=request.short)
-    if not request.wording.fields():
-        return text
-    from vidprompter.wording import instructions
-
-    asked = instructions(request.wording, short=request.short).strip()
-    # Task 3 ends with "Prompt:", which the answer continues, so that nothing may follow it.
-    parts = (asked, text) if request.task is Task.SHORT_TO_PROMPT else (text, asked)
-    return "\n\n".join(part for part in parts if part)
 
 
 def about(shown: Shown) -> str:

@@ -263,3 +263,17 @@ def test_a_reader_of_the_stream_may_leave(llava: Path) -> None:
     stream = writer.stream(requests(Sampling(max_new_tokens=200, temperature=1.0))[2])
     assert next(stream)
     stream.close()  # type: ignore[attr-defined]
+
+
+def test_an_instruction_of_ones_own(llava: Path, tmp_path: Path) -> None:
+    own = tmp_path / "own.txt"
+    own.write_text("In one line: {short}")
+    options = EngineOptions(template=str(own))
+    assert options.fields()["template"].startswith("own.txt+")
+    writer = VidPrompter.load(llava, options=options)
+    assert writer.expand("a cat", sampling=FEW).tokens_in < 60
+    own.write_text("no place for it")
+    with pytest.raises(InputError, match=r"lacks \{short\}"):
+        writer.expand("a cat", sampling=FEW)
+    with pytest.raises(CapabilityError, match="no template"):
+        VidPrompter.load("builtin", options=options)
