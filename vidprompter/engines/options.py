@@ -22,10 +22,11 @@ _SAME_TEXT = ("device", "attention", "concurrency", "timeout_seconds")
 class EngineOptions:
     """The user's choices; "auto" is chosen when the model is loaded, and said then.
 
-    dtype: "auto", "float32", "bfloat16", "float16", or "int8" (`builtin` alone). device: "auto", "cpu", "cuda", "cuda:1", "mps", or "split": all
-    GPUs share the layers (accelerate's device map). frames: of a clip that the model sees. max_side: of a frame,
-    pixels. quantize: weights in "8bit" or "4bit" (CUDA and the `quantize` extra). attention: transformers' name of the
-    attention kernel. template: path of an instruction of one's own, with `{short}` where the short prompt goes.
+    dtype: "auto", "float32", "bfloat16", "float16", or "int8" (`builtin` alone). device: "auto", "cpu", "cuda", "cuda:1",
+    "mps", or "split": all GPUs share the layers (accelerate's device map). frames: of a clip that the model sees.
+    max_side: of a frame, pixels. quantize: weights in "8bit" or "4bit" (CUDA and the `quantize` extra). attention:
+    transformers' name of the attention kernel. template: path of an instruction of one's own, with `{short}` where the
+    short prompt goes.
 
     Of servers alone: send: "frames" as pictures, or the whole "file". concurrency: calls at once. timeout_seconds: of
     one call.
