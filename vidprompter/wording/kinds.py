@@ -8,7 +8,7 @@ from functools import lru_cache
 from typing import Any, Literal
 
 from vidprompter.facts.text_facts import noun_kinds, parse
-from vidprompter.wording.grammar import has_clause
+from vidprompter.wording.grammar import has_clause, is_sentence
 
 Kind = Literal[
     "quoted",  # "OPEN 24 HOURS" in quotation marks
@@ -32,6 +32,7 @@ Kind = Literal[
     "gear",  # "a handheld camera"
     "bare_gear",  # "handheld camera"
     "genre",  # "a photo of a dog"
+    "bare_genre",  # "close-up of a dog"
     "does",  # "walks slowly"
     "camera_does",  # "pans left"
     "do",  # "look at the camera"
@@ -61,6 +62,8 @@ _GENRES = frozenset(
     "photo photograph picture image film clip video footage shot view painting drawing animation rendering render "
     "portrait scene sketch documentary movie".split()
 )
+# Of these there is one: "an aerial shot", but not "a slow-motion footage".
+_COUNTED_GENRES = _GENRES - frozenset("footage rendering animation".split())
 _FORMATS = frozenset("2k 4k 8k hd uhd hdr monochrome sepia technicolor imax".split()) | {"black and white"}
 _GEAR = frozenset("camera lens drone tripod gimbal steadicam camcorder smartphone gopro".split())
 _CLIP_VERBS = frozenset("trend feature show depict portray".split())
@@ -130,6 +133,8 @@ def kind_of(text: str) -> Kind:
 
 
 def _by_root(text: str, doc: Any, root: Any) -> Kind:
+    if re.match(r"(?:[\w-]+ ){0,3}close-?ups?\b", text, re.I) and doc[0].tag_ not in _DETERMINERS:
+        return "bare_genre"
     for move, pattern in _CAMERA_MOVES.items():
         if pattern.match(text) and root.lower_ not in ("shot", "camera", "view"):
             return move
@@ -191,6 +196,11 @@ def _noun_phrase(text: str, doc: Any, root: Any) -> Kind:
         return "gear" if determined else "bare_gear"
     if head in _GENRES and determined:
         return "genre"
+    if head in _COUNTED_GENRES:
+        return "bare_genre"
+    if root.tag_ == "NNS" and determined and root.i == len(doc) - 1 and doc[root.i - 1].tag_ == "NN":
+        # "the crowd cheers", where "cheers" was taken for a noun.
+        return "clause" if is_sentence(f"Then {text} loudly.") else "things"
     if head in _STYLE_NOUNS or text.lower() in _STYLE_NOUNS:
         return "style"
     if determined or root.tag_ == "NNS" or head in _MASS:

@@ -39,6 +39,7 @@ _SENTENCES: dict[Kind, tuple[str, ...]] = {
     "gear": ("The clip is filmed with {p}.", "Everything is filmed with {p}.", "All of it is recorded with {p}."),
     "bare_gear": ("The clip is filmed with {a}.", "Everything is filmed with {a}.", "All of it is recorded with {a}."),
     "genre": ("The whole clip comes across as {p}.", "The result is {p}.", "All of it feels like {p}."),
+    "bare_genre": ("The whole clip comes across as {a}.", "The result is {a}.", "All of it feels like {a}."),
     "done": ("{S} appears {p}.", "{S} is seen {p}.", "Viewers see {s} {p}."),
     "filmed": ("The clip is filmed {p}.", "Everything is filmed {p}.", "All of it is recorded {p}."),
     "does": ("{S} {p}.", "In the clip, {s} {p}.", "As time goes on, {s} {p}."),

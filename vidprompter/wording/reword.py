@@ -7,7 +7,8 @@ woman walks by.". What is left is parsed again; where it is no sentence any more
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from itertools import pairwise
 from typing import Any
 
 from vidprompter.facts.lexicon import SHOT_WORDS
@@ -37,6 +38,17 @@ _KIND_WORDS = {
     "artifact": "object",
     "food": "food",
     "place": "place",
+}
+_GROUPS = {
+    "vehicle": frozenset(
+        "car truck bus boat ship train bicycle motorcycle airplane van taxi locomotive tram".split()
+    ),
+    "building": frozenset(
+        "house castle church tower barn cottage cabin temple palace lighthouse mosque".split()
+    ),
+    "garment": frozenset(
+        "dress skirt shirt coat jacket hat sweater suit gown robe scarf cloak uniform".split()
+    ),
 }
 
 
@@ -86,7 +98,13 @@ def general_noun(noun: str, avoid: Sequence[str]) -> str | None:
     )
     if found is None or noun.lower() in SHOT_WORDS:
         return None
-    options = [found.basic, _KIND_WORDS.get(found.kind), "subject" if found.kind == "person" else None]
+    narrow = next((word for word, nouns in _GROUPS.items() if noun.lower() in nouns), None)
+    options = [
+        found.basic,
+        narrow,
+        _KIND_WORDS.get(found.kind),
+        "subject" if found.kind == "person" else None,
+    ]
     return next((word for word in options if word and not mentions(word, avoid)), None)
 
 
@@ -98,8 +116,8 @@ def _cut_once(text: str, avoid: Sequence[str]) -> str | None:
     if not inside:
         return None
     top = min(_whole_words(doc, inside), key=lambda token: (_depth(token), token.i))
-    limb = _limb_of(top)
-    return _drop(doc, limb) if limb is not None else None
+    cuts = (_drop(doc, limb) for limb in _limbs_of(top))
+    return next((cut for cut in cuts if not _dangling(cut)), None)
 
 
 def _whole_words(doc: Any, tokens: Sequence[Any]) -> list[Any]:
@@ -116,13 +134,22 @@ def _depth(token: Any) -> int:
     return len(list(token.ancestors))
 
 
-def _limb_of(token: Any) -> Any:
-    """The closest ancestor, or the token itself, that the sentence can do without; None where there is none."""
+def _limbs_of(token: Any) -> Iterator[Any]:
+    """The ancestors, the token itself first, that the sentence can do without."""
     while token.dep_ != "ROOT":
         if token.dep_ in _LIMBS and _may_go(token):
-            return token
+            yield token
         token = token.head
-    return None
+
+
+def _dangling(text: str) -> bool:
+    """Whether an article or a preposition has lost its noun: "a woman with", "in a of"."""
+    words = re.findall(r"[\w'-]+|[.,;:!?]", text.lower())
+    for word, after in pairwise([*words, "."]):
+        lost = after in ".,;:!?" or after in ("of", "with", "in", "on", "and", "or", "is", "are", "to", "by")
+        if (word in ("a", "an", "the") and lost) or (word in ("with", "of") and after in ".,;:!?"):
+            return True
+    return False
 
 
 def _may_go(token: Any) -> bool:
@@ -162,9 +189,26 @@ def _drop(doc: Any, limb: Any) -> str:
         # What stood between commas takes both along; at the end of a sentence its one.
         closed = after < len(doc) and (doc[after].text in ",;" or doc[after].is_punct)
         gone |= {before} | ({after} if closed and doc[after].text == "," and _inside_noun(limb) else set())
+    gone |= _left_hanging(doc, gone)
     out = "".join(token.text_with_ws if token.i not in gone else token.whitespace_ for token in doc)
     start = min(gone)
     return _tidied(doc, out, start)
+
+
+def _left_hanging(doc: Any, gone: set[int]) -> set[int]:
+    """Article and preposition before what went, where a participle follows now.
+
+    In "a woman with red hair drinking tea" spaCy may take "hair drinking tea" for one noun; "with" goes with "hair".
+    """
+    after = max(gone) + 1
+    if after >= len(doc) or not doc[after].lower_.endswith("ing"):
+        return set()
+    found, before = set(), min(gone) - 1
+    for words in (("a", "an", "the"), ("with", "of", "in")):
+        if before >= 0 and doc[before].lower_ in words:
+            found.add(before)
+            before -= 1
+    return found
 
 
 def _inside_noun(limb: Any) -> bool:

@@ -51,6 +51,9 @@ KINDS = {
     "8k": "format",
     "no people": "none",
     "handheld camera": "bare_gear",
+    "close-up of hands": "bare_genre",
+    "the crowd cheers": "clause",
+    "the old train stations": "things",
 }
 
 
@@ -134,6 +137,8 @@ def test_limbs_are_cut_off(sentence: str, avoid: str, left: str | None) -> None:
         ("two dogs playing", ["dog"], "two animals playing"),
         ("snow", ["snow"], None),
         ("running", ["run"], None),
+        ("a woman with long blonde hair drinking coffee", ["blonde", "hair"], "a woman drinking coffee"),
+        ("a red sports car drifting", ["red", "car"], "a sports vehicle drifting"),
         ("a cat", ["dog"], "a cat"),
     ],
 )
