@@ -11,6 +11,9 @@ from typing import Any
 # which is a little faster on a machine that does nothing else, and half as fast on one that does.
 SPIN = 100
 _KEPT = 2  # sessions: each has its own copy of the weights in the order that its kernels want
+# Sessions of the process that this one was forked from: their threads are not here, and whoever drops such a session
+# waits for them.
+_INHERITED: list[Any] = []
 
 
 class Sessions:
@@ -24,6 +27,7 @@ class Sessions:
     def get(self, threads: int) -> Any:
         """A session of so many threads, or of the largest power of two below it, 1 to all cores of this process."""
         if self._process != os.getpid():  # a forked process has no threads but its own
+            _INHERITED.append(self._made)
             self._made, self._process = {}, os.getpid()
         number = _rounded(threads)
         session = self._made.pop(number, None) or _session(self._graph, number)
