@@ -14,6 +14,7 @@ from __future__ import annotations
 import argparse
 import json
 import re
+import sys
 from pathlib import Path
 from time import perf_counter
 from typing import Any
@@ -125,12 +126,10 @@ def main() -> None:
         report[name] = counts | {"locked_by_the_model": by_model, "seconds": round(seconds, 1)}
         for request, result, row in zip(asked, results, rows, strict=True):
             if arguments.show or not all(row.values()):
-                missed = ", ".join(key for key, good in row.items() if not good) or "-"
-                print(
-                    f"[{name}; misses {missed}] {request.short} {request.wording.fields()}\n  {result!r}\n"
-                    if not isinstance(result, Prompt)
-                    else f"[{name}; misses {missed}] {request.short} {request.wording.fields()}\n  {result.text}\n  {result.flags}"
-                )
+                missed = ", ".join(key for key, good in row.items() if not good) or "nothing"
+                said = f"{result.text}\n  {result.flags}" if isinstance(result, Prompt) else repr(result)
+                asked_for = f"{request.short!r} {request.wording.fields()}"
+                print(f"[{name}: misses {missed}] {asked_for}\n  {said}", file=sys.stderr)
     if arguments.json:
         print(json.dumps(report))
         return
