@@ -52,7 +52,7 @@ _STYLE_NOUNS = frozenset(
     "color colors colour colours palette tone tones effect effects contrast shot angle view film footage rendering render "
     "composition photography photo atmosphere mood exposure blur perspective detail details vignette realism texture "
     "textures framing cinematography animation hdr uhd 4k 8k time-lapse timelapse lapse shadows haze saturation "
-    "vibe vibes ambience ambiance".split()
+    "vibe vibes ambience ambiance art painting grading pixelation anime".split()
 )
 _STYLE_AFTER_PREPOSITION = _STYLE_NOUNS | frozenset(
     "manner black white monochrome lens mm 35mm 16mm 70mm 50mm 85mm camera tripod drone above below close-up "
@@ -63,7 +63,7 @@ _GENRES = frozenset(
     "portrait scene sketch documentary movie".split()
 )
 # Of these there is one: "an aerial shot", but not "a slow-motion footage".
-_COUNTED_GENRES = _GENRES - frozenset("footage rendering animation".split())
+_COUNTED_GENRES = _GENRES - frozenset("footage rendering animation painting".split())
 _FORMATS = frozenset("2k 4k 8k hd uhd hdr monochrome sepia technicolor imax".split()) | {"black and white"}
 _GEAR = frozenset("camera lens drone tripod gimbal steadicam camcorder smartphone gopro".split())
 _CLIP_VERBS = frozenset("trend feature show depict portray".split())
@@ -72,15 +72,18 @@ _FOREIGN = frozenset(
     "un une le les el los las der das ein eine einen il lo gli una uno um uma het een en ett".split()
 )
 _LOANS = frozenset("café cafés façade naïve fiancé fiancée décor cliché déjà crème piñata jalapeño".split())
+_ADVERBS = frozenset(
+    "fast slow together apart alone everywhere again and again outside inside nearby".split()
+)
 _FILMING = frozenset(
     "shoot film record capture photograph render paint draw animate grade edit frame".split()
 )
 _CAMERA_MOVES: dict[Kind, re.Pattern[str]] = {
     "camera_does": re.compile(
-        r"(?:pans|tilts|zooms|dollies|orbits|tracks|rolls|pushes in|pulls back)\b", re.I
+        r"(?:\w+ly )?(?:pans|tilts|zooms|dollies|orbits|tracks|rolls|pushes in|pulls back)\b", re.I
     ),
     "camera_doing": re.compile(
-        r"(?:panning|tilting|zooming|dollying|orbiting|tracking|pushing in|pulling back)\b", re.I
+        r"(?:\w+ly )?(?:panning|tilting|zooming|dollying|orbiting|tracking|pushing in|pulling back)\b", re.I
     ),
     "camera_do": re.compile(
         r"(?:pan|tilt|zoom|dolly|orbit|push|pull) (?:in|out|up|down|left|right|back|around)\b", re.I
@@ -119,24 +122,39 @@ def kind_of(text: str) -> Kind:
     ends = text[-1] in ".!?\u2026"
     doc = parse([text])[0]
     root = next(token for token in doc if token.dep_ == "ROOT")
+    if not ends and len(doc) == 2 and has_clause(root):
+        return _two_words(text, root)
     if ends or has_clause(root):
         if not has_clause(root):
             return "line"
         if text[0].isupper() or text[0].isdigit():
             return "sentence"
         return "line" if text[-1] == "?" else "clause"
-    if text[-1] in ",;:-\u2013\u2014/&(" or text[0] in ",;:)/&":
+    if re.search(r"[/:=|<>{}\[\]\\]", text) or text[-1] in ",;:-\u2013\u2014/&(" or text[0] in ",;:)/&":
         return "other"
     if "," in text:
         return "tags" if root.tag_ in _NOUNS or root.tag_.startswith("JJ") else "other"
     return _by_root(text, doc, root)
 
 
+def _two_words(text: str, root: Any) -> Kind:
+    """Of "snow falls", "god rays" and "color graded", which look alike, what each is."""
+    if root.tag_ == "VBD":
+        return "is_filmed"
+    seen = parse([f"There are {text} here."])[0]
+    return "things" if seen[3].tag_ in _NOUNS else "sentence" if text[0].isupper() else "clause"
+
+
 def _by_root(text: str, doc: Any, root: Any) -> Kind:
     if re.match(r"(?:[\w-]+ ){0,3}close-?ups?\b", text, re.I) and doc[0].tag_ not in _DETERMINERS:
         return "bare_genre"
+    if len(doc) <= 3 and doc[0].tag_ in ("NN", "NNP", "NNS", "JJ", "VBG", "RB", "VB"):
+        # "stop motion" and "panning shot", whatever spaCy makes of them
+        last = doc[-1].lower_
+        if last in _COUNTED_GENRES or last in _STYLE_NOUNS - _COUNTED_GENRES:
+            return "bare_genre" if last in _COUNTED_GENRES else "style"
     for move, pattern in _CAMERA_MOVES.items():
-        if pattern.match(text) and root.lower_ not in ("shot", "camera", "view"):
+        if pattern.match(text) and doc[-1].lower_ not in ("shot", "camera", "view"):
             return move
     if doc[0].tag_ == "NNS" and len(doc) > 1 and doc[1].tag_ in ("RB", "DT", "PRP$"):
         return "does"  # "walks slowly", "holds a cup", which spaCy takes for nouns
@@ -151,16 +169,28 @@ def _by_root(text: str, doc: Any, root: Any) -> Kind:
         return _preposition(doc, root)
     if root.tag_ in ("VBG", "VBN", "VBD", "VBZ", "VB", "VBP"):
         return _verb(doc, root)
+    if root.tag_.startswith("JJ") and re.search(r"[^\w\s'#-]", text):
+        return "other"
     if root.tag_.startswith("JJ"):
         return "quality" if doc[0].tag_ not in _DETERMINERS else "things"
     if root.tag_.startswith("RB") and all(token.tag_.startswith("RB") for token in doc):
-        return "manner"
+        return "manner" if text.endswith("ly") or text.lower() in _ADVERBS else "other"
     return "other"
+
+
+def _determined(first: Any) -> bool:
+    return first.tag_ in _DETERMINERS
 
 
 def _verb(doc: Any, root: Any) -> Kind:
     lemma = root.lemma_.lower()
     first = doc[0]
+    subject = next((child for child in root.children if child.dep_ == "nsubj"), None)
+    if root.tag_ == "VBG" and subject is not None:
+        # "children playing", "a dog running", "woman smiling"
+        return "things" if _determined(first) or subject.tag_ == "NNS" else "a_thing"
+    if first.tag_ == "VBZ" and len(doc) > 1 and doc[1].tag_ == "VBG" and first.i == root.i:
+        return "things"  # "leaves falling"
     if first.tag_ == "VBZ":
         return "camera_does" if lemma in _CAMERA_VERBS else "does"
     if first.tag_ in ("VB", "VBP"):
@@ -225,6 +255,8 @@ def _describes(text: str) -> bool:
 
 def _is_trigger(word: str) -> bool:
     """Whether a word looks made up as the trigger of a LoRA: "ohwx", "sks", "zwx2", "1girl"."""
+    if not re.fullmatch(r"\w+", word):
+        return False
     letters = re.sub(r"[^a-z]", "", word.lower())
     if not letters or word.isupper() or re.fullmatch(r"\d+(?:mm|k|p|fps|d|s|th|st|nd|rd|x)", word.lower()):
         return False
