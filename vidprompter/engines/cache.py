@@ -46,6 +46,7 @@ class RoomyLayer(DynamicLayer):  # type: ignore[misc]
         """None; keeps the rows `indices` (B,), which may repeat."""
         used = self.get_seq_length()
         if used:
+            indices = indices.to(self.keys.device)  # layers may lie on several devices
             self._roomy = _with_room(self.keys, used, indices), _with_room(self.values, used, indices)
             self.keys, self.values = (part[:, :, :used] for part in self._roomy)
 

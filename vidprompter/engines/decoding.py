@@ -164,7 +164,8 @@ def step(model: Any, tokens: Tensor, cache: Any, mask: Tensor, position: Tensor)
         past_key_values=cache,
         use_cache=True,
     )
-    logits: Tensor = out.logits[:, -1]
+    # Of a model that is spread over devices the logits come from the last one.
+    logits: Tensor = out.logits[:, -1].to(mask.device)
     return logits
 
 

@@ -66,7 +66,7 @@ def _encode_after(model: Any, contexts: Sequence[Context], shared: int, pad: int
         use_cache=True,
         logits_to_keep=1,
     )
-    return Encoded(out.logits[:, -1], cache, mask, mask.sum(1, keepdim=True))
+    return Encoded(out.logits[:, -1].to(device), cache, mask, mask.sum(1, keepdim=True))
 
 
 def _encode_whole(model: Any, contexts: Sequence[Context], pad: int) -> Encoded:
@@ -86,7 +86,7 @@ def _encode_whole(model: Any, contexts: Sequence[Context], pad: int) -> Encoded:
     position = mask.sum(1, keepdim=True)
     if own:  # frames take fewer positions than tokens: the model says by how many
         position = position + model.model.rope_deltas.to(position).view(-1, 1)
-    return Encoded(out.logits[:, -1], out.past_key_values, mask, position)
+    return Encoded(out.logits[:, -1].to(device), out.past_key_values, mask, position)
 
 
 def has_own_positions(config: Any) -> bool:

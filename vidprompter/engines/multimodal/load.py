@@ -40,7 +40,7 @@ def load_video_model(located: Located, options: EngineOptions) -> VideoModel:
     """
     from models.language import working_device
 
-    device = "cuda" if options.device == "split" else str(working_device(options.device))
+    device = str(working_device("cuda" if options.device == "split" else options.device))
     dtype, why = choose_dtype(options.dtype, device, stored_dtype(located.folder))
     if located.kind == "vila":
         return _vila(located, options, dtype, device, why)
