@@ -23,16 +23,27 @@ from vidprompter.tasks import Prompt
 BATCH_PATIENCE_SECONDS = 30.0
 # The first batch is small: somebody watches, and a run that is killed early has something to show for it.
 FIRST_BATCH = 8
+# Of decoded frames: as much in a batch, and as much again waiting for the next one.
+HELD_BYTES = 2_000_000_000
 
 
 @dataclass(frozen=True)
 class FlowOptions:
-    """How the machine is used; nothing here changes a prompt. whole: take fingerprints of whole files."""
+    """How the machine is used; nothing here changes a prompt.
+
+    whole: take fingerprints of whole files. clip_bytes: what is held of a clip until it is written, at most.
+    """
 
     workers: int
     batch_size: int
     decode_timeout_seconds: float
     whole: bool = False
+    clip_bytes: int = 0
+
+    @property
+    def at_once(self) -> int:
+        """Clips in a batch: as many as were asked for, or as the memory for frames holds."""
+        return min(self.batch_size, max(1, HELD_BYTES // max(1, self.clip_bytes)))
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,17 +95,21 @@ def caption_clips(
         expand=sink.cut,
         workers=options.workers,
         timeout_seconds=options.decode_timeout_seconds,
-        ahead=options.batch_size + 2 * options.workers,
+        ahead=min(options.at_once + 2 * options.workers, max(options.workers, 2 * options.at_once)),
     )
     with prefetcher:
         show("loading the model")
         writing = _load(prefetcher, settings, load, say) if prefetcher.wait_for_work() else None
         with StopRequest(say) as stop:
-            size = min(FIRST_BATCH, options.batch_size)
+            if options.at_once < options.batch_size:
+                say(
+                    f"{options.at_once} clips at once, not {options.batch_size}: so many frames fill the memory"
+                )
+            size = min(FIRST_BATCH, options.at_once)
             while not prefetcher.is_exhausted() and not stop.asked:
                 show("measuring")
                 taken = prefetcher.take(size, patience_seconds=BATCH_PATIENCE_SECONDS, stopping=stop.is_asked)
-                size = options.batch_size
+                size = options.at_once
                 if not stop.asked:
                     _record_broken(taken, settings, sink)
                     show(f"writing {sum(one.seen is not None for one in taken)} prompts")

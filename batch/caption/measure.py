@@ -57,6 +57,13 @@ def measure_for(capabilities: Capabilities, options: EngineOptions) -> Measure:
     return look_at_file if options.send == "file" else look_at_frames(options.frames, options.max_side)
 
 
+def held_bytes(capabilities: Capabilities, options: EngineOptions) -> int:
+    """Bytes that are held of a clip until it is written, at most; 0 where it is next to nothing."""
+    if not capabilities.frames or options.send == "file":
+        return 0
+    return options.frames * options.max_side**2 * 3
+
+
 def look_at_frames(count: int, max_side: int) -> Measure:
     """For writers that look themselves: `count` frames of a clip, their longer side at most `max_side` pixels."""
     return partial(_frames, count=count, max_side=max_side)

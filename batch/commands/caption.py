@@ -15,7 +15,7 @@ import click
 from batch.caption.dry import show_plan
 from batch.caption.flow import FlowOptions, usable_cores
 from batch.caption.jobs import CaptionSettings
-from batch.caption.measure import measure_for
+from batch.caption.measure import held_bytes, measure_for
 from batch.caption.run import CaptionOptions, CaptionRun, Talk, shown
 from batch.caption.split import Split
 from batch.commands.writing import check_variants, writing_of, writing_options
@@ -147,6 +147,7 @@ def caption_command(paths: tuple[str, ...], **options: Any) -> int:
                 options["batch_size"],
                 options["decode_timeout"],
                 options["full_hash"],
+                clip_bytes=held_bytes(source.capabilities, writing.options),
             ),
             fresh=options["fresh"],
             as_json=options["as_json"],

@@ -140,3 +140,18 @@ def test_jobs_of_one_clip_are_looked_at_together() -> None:
 def test_stretches_get_all_variants() -> None:
     found = stretches_of(entry("a"), [(0.0, 1.0), (1.0, 2.0)], 2)
     assert [(one.start, one.variant) for one in found] == [(0.0, 0), (0.0, 1), (1.0, 0), (1.0, 1)]
+
+
+def test_many_frames_make_small_batches() -> None:
+    from batch.caption.flow import FlowOptions
+    from batch.caption.measure import held_bytes
+    from vidprompter.engines.options import EngineOptions
+    from vidprompter.engines.protocol import BUILTIN, Capabilities
+
+    large = Capabilities(video=True, beams=True, logprobs=True, streaming=True, frames=True)
+    assert held_bytes(BUILTIN, EngineOptions()) == 0
+    assert held_bytes(large, EngineOptions(send="file")) == 0
+    for frames, at_once in ((8, 32), (512, 4)):
+        clip = held_bytes(large, EngineOptions(frames=frames))
+        assert FlowOptions(2, 32, 30.0, clip_bytes=clip).at_once == at_once
+    assert FlowOptions(2, 32, 30.0).at_once == 32
