@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from models.errors import ModelError, WeightsMissing
-from models.language import _device, _dtype, load_language_model
+from models.language import _dtype, load_language_model, working_device
 from models.sentence import load_sentence_encoder
 
 
@@ -38,12 +38,12 @@ def test_devices_and_dtypes() -> None:
     cpu = torch.device("cpu")
     assert _dtype("float32", cpu) == (torch.float32, "as asked")
     assert _dtype("auto", cpu)[0] in (torch.float32, torch.bfloat16)
-    assert _device("cpu") == cpu
+    assert working_device("cpu") == cpu
     with pytest.raises(ModelError, match="no dtype 'int8'; there are: auto, float32"):
         _dtype("int8", cpu)
     for wrong in ("gpu", "cuda:99"):
         with pytest.raises(ModelError, match=f"no device '{wrong}' here"):
-            _device(wrong)
+            working_device(wrong)
 
 
 @pytest.mark.weights

@@ -100,14 +100,18 @@ class _Run:
         return self._grouped()
 
     def _read_contexts(self, asked: Asked) -> None:
+        """Each once, whatever the number of rows and candidates it is for."""
         place = 0
+        read: dict[tuple[int, ...], int] = {}
         for row in self.rows:
-            if not row.seeds:
-                continue
-            self.memory.read_context(asked.session, place, self.embedding.rows(np.array(row.ids, np.int64)))
-            for other in range(1, len(row.seeds)):
-                self.memory.repeat(place, place + other)
-            place += len(row.seeds)
+            for _ in row.seeds:
+                if row.ids in read:
+                    self.memory.repeat(read[row.ids], place)
+                else:
+                    x = self.embedding.rows(np.array(row.ids, np.int64))
+                    self.memory.read_context(asked.session, place, x)
+                    read[row.ids] = place
+                place += 1
 
     def _choose(self, one: int, place: int) -> int:
         logits = self.memory.logits[place, 0]
