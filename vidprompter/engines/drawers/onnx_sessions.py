@@ -7,9 +7,10 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-# Microseconds that a thread without work looks for some before it sleeps. ONNX Runtime's own setting waits on and on,
-# which is a little faster on a machine that does nothing else, and half as fast on one that does.
-SPIN = 100
+# Microseconds that a thread without work looks for some before it sleeps. Tokens a second at batch 1, on two cores of
+# which one is busy with something else, and on two free ones: ONNX Runtime's own setting, which waits on and on, 32 and
+# 176; 100 gives 49 and 175, 20 gives 53 and 178, none at all 64 and 145.
+SPIN = 20
 _KEPT = 2  # sessions: each has its own copy of the weights in the order that its kernels want
 # Sessions of the process that this one was forked from: their threads are not here, and whoever drops such a session
 # waits for them.
