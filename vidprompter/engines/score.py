@@ -63,7 +63,9 @@ def _group(
         past_key_values=state.cache,
         use_cache=True,
     )
-    later = out.logits.to(device).float().log_softmax(-1).gather(-1, ids[:, 1:, None]).squeeze(-1)  # (N, L - 1)
+    later = (
+        out.logits.to(device).float().log_softmax(-1).gather(-1, ids[:, 1:, None]).squeeze(-1)
+    )  # (N, L - 1)
     both = torch.cat([begin[:, None], later], dim=1).tolist()
     return [tuple(row[: len(text)]) for row, text in zip(both, texts, strict=True)]
 
