@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Iterator
-from importlib import import_module
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Literal
@@ -53,17 +52,13 @@ def gpu() -> Finding:
 
 
 def fast_cpu_engine() -> Finding:
-    """Whether llama.cpp can be loaded, which writes the built-in model's texts fastest on a CPU."""
-    name = "xllamacpp"
-    try:
-        import_module(name)
-    except Exception as error:  # a wheel for another processor fails in ways of its own
-        missing = isinstance(error, ModuleNotFoundError)
-        detail = (
-            "not installed" if missing else f"{type(error).__name__}: {' '.join(str(error).split())[:200]}"
-        )
-        return name, "warn", f"{detail}; `builtin` writes without it, more slowly", "pip install xllamacpp"
-    return name, "ok", _installed(name) or "importable", ""
+    """Whether the built-in model can compute in 8 bits, which is the fastest on a CPU."""
+    from vidprompter.engines.drawers.choose import why_no_int8
+
+    reason = why_no_int8("cpu")
+    if reason is None:
+        return "8-bit engine", "ok", "ONNX Runtime, the fastest for `builtin` on this CPU", ""
+    return "8-bit engine", "warn", f"{reason}; `builtin` writes in torch, more slowly", ""
 
 
 def model_findings() -> Iterator[Finding]:

@@ -57,7 +57,7 @@ def test_what_large_models_need(tmp_path: Path) -> None:
         check = checks[name]
         assert check["state"] == "ok"  # optional
         assert check["fix"].startswith("pip install") or check["fix"] == ""
-    assert checks["xllamacpp"]["state"] in ("ok", "warn")
+    assert checks["8-bit engine"]["state"] in ("ok", "warn")
 
 
 def test_a_default_model_that_is_not_here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -77,10 +77,12 @@ def test_a_default_model_that_is_not_here(tmp_path: Path, monkeypatch: pytest.Mo
     assert found().state == "fail" and str(settings_file()) in found().fix
 
 
-def test_a_broken_fast_engine_is_a_warning(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(sys.modules, "xllamacpp", None)
-    name, state, detail, fix = fast_cpu_engine()
-    assert (name, state, fix) == ("xllamacpp", "warn", "pip install xllamacpp") and "more slowly" in detail
+def test_a_cpu_without_fast_8_bits_is_a_warning(monkeypatch: pytest.MonkeyPatch) -> None:
+    import torch
+
+    monkeypatch.setattr(torch.backends.cpu, "get_cpu_capability", lambda: "DEFAULT")
+    name, state, detail, _ = fast_cpu_engine()
+    assert (name, state) == ("8-bit engine", "warn") and "more slowly" in detail
 
 
 def test_a_cache_folder_that_cannot_be_written(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -38,7 +38,7 @@ def make_drawer(name: str, adapter: Path, *, dtype: str = "auto", device: str = 
 
     if dtype not in ("auto", QUANTISED):
         return torch_drawer(name, adapter, dtype=dtype, device=device)
-    missing = _lacking(device)
+    missing = why_no_int8(device)
     if missing is None:
         try:
             return _quantised(name, adapter, "as asked" if dtype == QUANTISED else "the fastest on a CPU")
@@ -69,7 +69,7 @@ def _quantised(name: str, adapter: Path, why: str) -> Drawer:
         raise _Unusable(f"ONNX Runtime cannot run it: {str(error).splitlines()[0]}") from error
 
 
-def _lacking(device: str) -> str | None:
+def why_no_int8(device: str) -> str | None:
     """Why there is nothing in 8 bits for the device; None where there is."""
     import torch
 
