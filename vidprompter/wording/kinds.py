@@ -9,6 +9,7 @@ from typing import Any, Literal
 
 from vidprompter.facts.text_facts import noun_kinds, parse
 from vidprompter.wording.grammar import has_clause, is_sentence
+from vidprompter.wording.noun_frames import BareNoun, bare_noun, is_bare_clause
 
 Kind = Literal[
     "quoted",  # "OPEN 24 HOURS" in quotation marks
@@ -19,6 +20,7 @@ Kind = Literal[
     "the_thing",  # the same, of a noun nobody knows the number of: "steampunk zeppelin"
     "none",  # "no people"
     "style",  # "shallow depth of field", "cinematic lighting"
+    "a_style",  # "Dutch angle", "soft pastel palette"
     "hour",  # "golden hour"
     "name",  # "Wes Anderson"
     "trigger",  # "ohwx man"
@@ -54,6 +56,11 @@ _STYLE_NOUNS = frozenset(
     "textures framing cinematography animation hdr uhd 4k 8k time-lapse timelapse lapse shadows haze saturation "
     "vibe vibes ambience ambiance art painting grading pixelation anime".split()
 )
+# Of these there is one: "a Dutch angle", but not "a film grain".
+_COUNTED_STYLES = frozenset(
+    "angle view effect palette tone composition perspective texture look style flare mood atmosphere aesthetic vibe "
+    "ambience ambiance vignette lapse time-lapse timelapse".split()
+)
 _STYLE_AFTER_PREPOSITION = _STYLE_NOUNS | frozenset(
     "manner black white monochrome lens mm 35mm 16mm 70mm 50mm 85mm camera tripod drone above below close-up "
     "technicolor hd".split()
@@ -78,6 +85,7 @@ _ADVERBS = frozenset(
 _FILMING = frozenset(
     "shoot film record capture photograph render paint draw animate grade edit frame".split()
 )
+_SEEING = frozenset("see view watch show".split())
 _CAMERA_MOVES: dict[Kind, re.Pattern[str]] = {
     "camera_does": re.compile(
         r"(?:\w+ly )?(?:pans|tilts|zooms|dollies|orbits|tracks|rolls|pushes in|pulls back)\b", re.I
@@ -122,6 +130,15 @@ def kind_of(text: str) -> Kind:
     ends = text[-1] in ".!?\u2026"
     doc = parse([text])[0]
     root = next(token for token in doc if token.dep_ == "ROOT")
+    if re.match(
+        r"(?:next to|in front of|close to|on top of|inside of|outside of|far from|near) ", text, re.I
+    ):
+        return "place"
+    bare = bare_noun(text) if not ends and doc[0].tag_ not in _DETERMINERS else None
+    if bare is not None and (kind := _by_bare_noun(text, bare)) is not None:
+        return kind
+    if not ends and doc[0].lower_.endswith("s") and len(doc) > 2 and is_bare_clause(text):
+        return "clause"
     if not ends and len(doc) == 2 and has_clause(root):
         return _two_words(text, root)
     if ends or has_clause(root):
@@ -137,6 +154,28 @@ def kind_of(text: str) -> Kind:
     return _by_root(text, doc, root)
 
 
+def _by_bare_noun(text: str, bare: BareNoun) -> Kind | None:
+    """The kind of a noun phrase without an article; None where its words, not its form, decide."""
+    head = bare.head.lower_
+    if re.search(r"[,/:=|<>{}\[\]\\]", text) or any(_is_trigger(word) for word in text.split()):
+        return None
+    if re.match(r"shot (?!of )", text, re.I) or re.search(r"close-?up", text, re.I):
+        return None
+    if bare.head.tag_ == "NNS" or head in _GEAR or head == "hour" or text.lower() in _STYLE_NOUNS:
+        return None
+    if head in _COUNTED_GENRES:
+        return "bare_genre"
+    if head in _STYLE_NOUNS:
+        return "a_style" if head in _COUNTED_STYLES else "style"
+    if bare.counted_out:
+        return "a_thing"
+    if head in _MASS:
+        return "things"
+    if bare.head.tag_ == "NNP" or text[0].isupper() or " " not in text:
+        return None
+    return "a_thing" if _is_counted(bare.head) else "the_thing"
+
+
 def _two_words(text: str, root: Any) -> Kind:
     """Of "snow falls", "god rays" and "color graded", which look alike, what each is."""
     if root.tag_ == "VBD":
@@ -146,7 +185,10 @@ def _two_words(text: str, root: Any) -> Kind:
 
 
 def _by_root(text: str, doc: Any, root: Any) -> Kind:
-    if re.match(r"(?:[\w-]+ ){0,3}close-?ups?\b", text, re.I) and doc[0].tag_ not in _DETERMINERS:
+    if re.match(r"(?:[\w-]+ ){0,3}close-?ups?\b", text, re.I) and doc[0].tag_ not in _DETERMINERS | {
+        "IN",
+        "TO",
+    }:
         return "bare_genre"
     if len(doc) <= 3 and doc[0].tag_ in ("NN", "NNP", "NNS", "JJ", "VBG", "RB", "VB"):
         # "stop motion" and "panning shot", whatever spaCy makes of them
@@ -187,8 +229,10 @@ def _verb(doc: Any, root: Any) -> Kind:
     first = doc[0]
     subject = next((child for child in root.children if child.dep_ == "nsubj"), None)
     if root.tag_ == "VBG" and subject is not None:
-        # "children playing", "a dog running", "woman smiling"
-        return "things" if _determined(first) or subject.tag_ == "NNS" else "a_thing"
+        # "children playing", "a dog running", "woman smiling", "steam rising"
+        if _determined(first) or subject.tag_ == "NNS" or subject.lower_ in _MASS:
+            return "things"
+        return "a_thing" if _is_counted(subject) else "the_thing"
     if first.tag_ == "VBZ" and len(doc) > 1 and doc[1].tag_ == "VBG" and first.i == root.i:
         return "things"  # "leaves falling"
     if first.tag_ == "VBZ":
@@ -200,7 +244,7 @@ def _verb(doc: Any, root: Any) -> Kind:
             return "camera_doing"
         return "clip_doing" if lemma in _CLIP_VERBS else "doing"
     if root.tag_ in ("VBN", "VBD") and (first.i == root.i or first.tag_.startswith("RB")):
-        return "is_filmed" if lemma in _FILMING else "done"
+        return "is_filmed" if lemma in _FILMING | _SEEING else "done"
     return "other"
 
 
@@ -208,6 +252,8 @@ def _preposition(doc: Any, root: Any) -> Kind:
     if root.i != 0 or root.lower_ == "of":
         return "other"
     words = {token.lower_ for token in doc}
+    if re.search(r"close-?up", doc.text, re.I):
+        return "filmed"
     if root.lower_ == "from" or words & _STYLE_AFTER_PREPOSITION:
         return "filmed"
     if root.lower_ in ("with", "without"):
@@ -241,9 +287,13 @@ def _noun_phrase(text: str, doc: Any, root: Any) -> Kind:
         return "quality"
     if head.endswith("s") and not head.endswith(("ss", "us", "is")):
         return "things"
-    kind = noun_kinds().get(root.lemma_.lower()) or noun_kinds().get(head)
-    count = kind is not None and kind.kind in ("artifact", "animal", "person", "plant")
-    return "a_thing" if count else "the_thing"
+    return "a_thing" if _is_counted(root) else "the_thing"
+
+
+def _is_counted(noun: Any) -> bool:
+    """Whether there can be one of it: "umbrella", but not "steam"."""
+    kind = noun_kinds().get(noun.lemma_.lower()) or noun_kinds().get(noun.lower_)
+    return kind is not None and kind.kind in ("artifact", "animal", "person", "plant")
 
 
 def _describes(text: str) -> bool:

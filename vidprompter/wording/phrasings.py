@@ -28,6 +28,8 @@ _SENTENCES: dict[Kind, tuple[str, ...]] = {
     "none": ("The clip shows {p}.", "There are {p} to be seen anywhere.", "The frame holds {p}."),
     "style": ("The clip makes use of {p}.", "The look is shaped by {p}.", "Much of the effect comes from {p}.",
               "The picture is marked by {p}."),
+    "a_style": ("The clip has {a}.", "The look is shaped by {a}.", "The picture is marked by {a}.",
+                "The clip makes use of {a}."),
     "hour": ("The clip is filmed at {p}.", "All of it happens at {p}.", "Everything takes place at {p}."),
     "name": ("A name that goes with the clip is {p}.", "One name to keep in mind here is {p}.",
              "The name behind it is {p}."),
