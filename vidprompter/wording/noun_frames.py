@@ -39,7 +39,8 @@ def is_bare_clause(text: str) -> bool:
 def bare_noun(text: str) -> BareNoun | None:
     """The head noun where `text`, which begins with no article, needs one or stands without; None for other phrases."""
     doc = parse([f"We see a {text} here."])[0]
-    size = len(parse([text])[0])
+    alone = parse([text])[0]
+    size = len(alone)
     phrase = doc[3 : 3 + size]
     if len(doc) < 3 + size or phrase.text != text:
         return None
@@ -66,6 +67,6 @@ def bare_noun(text: str) -> BareNoun | None:
             held |= {token.i for token in child.subtree}
     if any(token.i not in held for token in phrase):
         return None
-    if not before and after and after[0].lower_ in ("at", "to", "for"):
-        return None  # "look at the camera"
+    if not before and after and (after[0].lower_ in ("at", "to", "for") or alone[0].tag_ == "VBG"):
+        return None  # "look at the camera", "peeking over the edge"
     return BareNoun(head, bool(after) and after[0].lower_ == "of")

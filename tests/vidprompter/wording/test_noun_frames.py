@@ -32,6 +32,8 @@ from vidprompter.wording.noun_frames import bare_noun, is_bare_clause
         ("walks slowly", "does"),
         ("look at the camera", "do"),
         ("walking slowly", "doing"),
+        ("peeking over the edge", "doing"),
+        ("running along the shore", "doing"),
         ("wearing a red coat", "doing"),
         ("covered in paint", "done"),
     ],
