@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from random import Random
 
@@ -15,7 +15,7 @@ from vidprompter.wording.finish import faults, finish_text
 from vidprompter.wording.loops import MAX_RETRIES, RETRY_TEMPERATURE, is_loop
 
 # How bad each fault is; the answer with the least of them is mended.
-_WEIGHT = {"empty": 16.0, "loop": 8.0, "avoided": 4.0, "locked": 2.0, "target": 1.0}
+_WEIGHT = {"empty": 16.0, "loop": 8.0, "avoided": 4.0, "locked": 2.0, "target": 1.0, "same": 0.5}
 
 
 @dataclass(frozen=True)
@@ -34,9 +34,9 @@ class Worded:
     """Another engine, whose texts keep the wording of their requests.
 
     A text that goes in circles, is empty, says what is to be avoided, lacks a locked phrase or is too long for its
-    target is asked for again with another seed, up to twice, all such texts of a batch together. The best is mended:
-    its flags say how ("retried:loop", "dropped:avoided", "added:locked" ...), and a circle that stays has the finish
-    "loop". Beams are left as the model wrote them; only the prompt's text is mended, and nothing asked for again.
+    target, or that another variant of the same request has word for word, is asked for again with another seed, up to
+    twice, all such texts of a batch together. The best is mended: its flags say how ("retried:loop", "dropped:avoided",
+    "added:locked", "same:variant" ...), and a circle that stays has the finish "loop". Beams are left as the model wrote them; only the prompt's text is mended, and nothing asked for again.
     """
 
     def __init__(self, inner: Engine) -> None:
@@ -124,6 +124,10 @@ class Worded:
                 one = self._judged(answer, asked[i])
                 first.setdefault(i, one.faults)
                 best[i] = min(best.get(i, one), one, key=lambda t: t.weight)
+            for i in _twins(best, asked):
+                best[i] = replace(best[i], faults=(*best[i].faults, "same"))
+                if attempt == 0:
+                    first[i] = best[i].faults
             again = {i: asked[i] for i in again if _worth_asking(best.get(i), results.get(i), asked[i])}
         for i, one in best.items():
             results[i] = self._finished(one, first[i], asked[i])
@@ -154,7 +158,8 @@ class Worded:
         except VidPrompterError as error:
             return error
         retried = [f"retried:{fault}" for fault in first] if best.faults != first else []
-        flags = (*prompt.flags, *retried, *done.flags, *row_flags(request.wording, self.capabilities))
+        same = ("same:variant",) if "same" in best.faults else ()
+        flags = (*prompt.flags, *retried, *done.flags, *same, *row_flags(request.wording, self.capabilities))
         return replace(
             prompt,
             text=done.text,
@@ -163,6 +168,27 @@ class Worded:
             flags=tuple(dict.fromkeys(flags)),
             negative=prompt.negative or negative_of(wording),
         )
+
+
+def _twins(best: Mapping[int, _Try], asked: Mapping[int, Request]) -> list[int]:
+    """Those whose text another variant of the same request has already: several captions of a clip shall differ."""
+    seen: dict[object, tuple[int, int]] = {}
+    found = []
+    for i, one in sorted(best.items()):
+        request = asked[i]
+        if "same" in one.faults or not request.sampling.temperature:
+            continue
+        about = (
+            request.task,
+            id(request.video) if request.sheet is None else id(request.sheet),
+            request.short,
+            request.start,
+            request.end,
+            one.prompt.text,
+        )
+        if seen.setdefault(about, (request.seed, request.variant)) != (request.seed, request.variant):
+            found.append(i)
+    return found
 
 
 def row_flags(wording: Wording, capabilities: Capabilities) -> tuple[str, ...]:

@@ -159,3 +159,24 @@ def test_an_engine_that_cannot_says_so_through_the_door() -> None:
 
     with pytest.raises(CapabilityError):
         Worded(Cannot({})).stream(ask())
+
+
+def test_variants_of_a_request_differ() -> None:
+    other = GOOD.replace("cat", "dog")
+    inner = Told({"x": [GOOD, other]})
+    first, second = Worded(inner).generate_batch([ask(), ask(variant=1)])
+    assert isinstance(first, Prompt) and isinstance(second, Prompt)
+    assert (first.text, second.text) == (GOOD, other)
+    assert first.flags == () and second.flags == ("retried:same",)
+    assert [len(part) for part in inner.asked] == [2, 1]
+
+
+def test_variants_that_cannot_differ_say_so() -> None:
+    first, second = Worded(Told({"x": [GOOD]})).generate_batch([ask(), ask(variant=1)])
+    assert isinstance(first, Prompt) and isinstance(second, Prompt)
+    assert first.flags == () and second.flags == ("same:variant",)
+    greedy = Sampling(temperature=0)
+    twice = Worded(Told({"x": [GOOD]})).generate_batch(
+        [ask(sampling=greedy), ask(variant=1, sampling=greedy), ask()]
+    )
+    assert all(isinstance(one, Prompt) and one.flags == () for one in twice)
