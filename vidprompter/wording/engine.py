@@ -36,7 +36,8 @@ class Worded:
     A text that goes in circles, is empty, says what is to be avoided, lacks a locked phrase or is too long for its
     target, or that another variant of the same request has word for word, is asked for again with another seed, up to
     twice, all such texts of a batch together. The best is mended: its flags say how ("retried:loop", "dropped:avoided",
-    "added:locked", "same:variant" ...), and a circle that stays has the finish "loop". Beams are left as the model wrote them; only the prompt's text is mended, and nothing asked for again.
+    "added:locked", "same:variant" ...), and a circle that stays has the finish "loop". Beams are left as the model wrote
+    them; only the prompt's text is mended, and nothing asked for again.
     """
 
     def __init__(self, inner: Engine) -> None:
