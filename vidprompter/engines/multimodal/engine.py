@@ -324,9 +324,8 @@ class TransformersEngine:
         logprob: float | None,
         *,
         beams: tuple[Beam, ...] = (),
-    ) -> Prompt | VidPrompterError:
-        if not text:
-            return GenerationError(f"{self.model} wrote nothing; try another --seed")
+    ) -> Prompt:
+        """text: may be empty; whoever keeps the wording (`vidprompter.wording.engine`) asks again then."""
         request = job.request
         return Prompt(
             text=text,

@@ -277,3 +277,21 @@ def test_an_instruction_of_ones_own(llava: Path, tmp_path: Path) -> None:
         writer.expand("a cat", sampling=FEW)
     with pytest.raises(CapabilityError, match="no template"):
         VidPrompter.load("builtin", options=options)
+
+
+def test_an_empty_answer_is_asked_for_again(llava: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    writer = VidPrompter.load(llava)
+    engine = writer.inner
+    assert isinstance(engine, TransformersEngine)
+    text, asked = engine._text, []
+
+    def first_empty(*given: Any) -> str:
+        asked.append(given)
+        return "" if len(asked) == 1 else text(*given)
+
+    monkeypatch.setattr(engine, "_text", first_empty)
+    prompt = writer.expand("a cat", sampling=FEW)
+    assert prompt.text and prompt.flags == ("retried:empty",)
+    monkeypatch.setattr(engine, "_text", lambda *given: "")
+    with pytest.raises(GenerationError, match="wrote nothing"):
+        writer.expand("a cat", sampling=FEW)
