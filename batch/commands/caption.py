@@ -18,7 +18,7 @@ from batch.caption.jobs import CaptionSettings
 from batch.caption.measure import held_bytes, measure_for
 from batch.caption.run import CaptionOptions, CaptionRun, Talk, shown
 from batch.caption.split import Split
-from batch.commands.writing import check_variants, writing_of, writing_options
+from batch.commands.writing import batch_of, check_variants, writing_of, writing_options
 from batch.inputs.collect import Given, collect_clips
 from batch.inputs.columns import parse_columns
 from batch.inputs.entry import ClipEntry
@@ -92,10 +92,8 @@ BATCH_CLIPS = 32
 @click.option("--workers", type=click.IntRange(1, 256), help="Decoding processes.  [default: one per core]")
 @click.option(
     "--batch-size",
-    type=click.IntRange(1, 1024),
-    default=BATCH_CLIPS,
-    show_default=True,
-    help="Clips at once.",
+    type=click.IntRange(1, 4096),
+    help=f"Clips at once.  [default: {BATCH_CLIPS}; with a server 4 times --concurrency]",
 )
 @click.option(
     "--decode-timeout",
@@ -144,7 +142,7 @@ def caption_command(paths: tuple[str, ...], **options: Any) -> int:
             out=chosen.base,
             flow=FlowOptions(
                 options["workers"] or usable_cores(),
-                options["batch_size"],
+                options["batch_size"] or batch_of(source.identity, writing, BATCH_CLIPS),
                 options["decode_timeout"],
                 options["full_hash"],
                 clip_bytes=held_bytes(source.capabilities, writing.options),

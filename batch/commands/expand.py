@@ -10,11 +10,13 @@ from typing import Any
 import click
 
 from batch.caption.rows import ExpandRow
-from batch.commands.writing import check_variants, writing_of, writing_options
+from batch.commands.writing import batch_of, check_variants, writing_of, writing_options
 from batch.expand import ExpandOptions, expand, read_ideas
 from batch.inputs.sidecar import checked_short
 from batch.writers import writer_source
 from vidprompter.errors import InputError
+
+BATCH_IDEAS = 16
 
 
 @click.command(
@@ -47,14 +49,16 @@ from vidprompter.errors import InputError
 )
 @writing_options
 @click.option(
-    "--batch-size", type=click.IntRange(1, 1024), default=8, show_default=True, help="Prompts at once."
+    "--batch-size",
+    type=click.IntRange(1, 4096),
+    help=f"Prompts at once.  [default: {BATCH_IDEAS}; with a server 4 times --concurrency]",
 )
 @click.option("--json", "as_json", is_flag=True, help="A JSON list of rows on stdout.")
 def expand_command(
     ideas: tuple[str, ...],
     source_file: Path | None,
     variants: int,
-    batch_size: int,
+    batch_size: int | None,
     as_json: bool,
     **options: Any,
 ) -> int:
@@ -69,7 +73,7 @@ def expand_command(
             writing.sampling.resolved(source.capabilities.candidates),
             writing.seed,
             variants,
-            batch_size,
+            batch_size or batch_of(source.identity, writing, BATCH_IDEAS),
             writing.wording,
             writing.options,
         ),

@@ -9,6 +9,7 @@ from typing import Any, TypeVar
 import click
 
 from vidprompter.engines.options import ATTENTIONS, DTYPES, MAX_FRAMES, SENDS, EngineOptions
+from vidprompter.engines.protocol import WriterIdentity
 from vidprompter.errors import InputError
 from vidprompter.tasks import MAX_BEAMS, Sampling, Wording
 
@@ -166,6 +167,14 @@ def writing_of(given: dict[str, Any]) -> Writing:
         ),
         seed=given["seed"],
     )
+
+
+def batch_of(writer: WriterIdentity, writing: Writing, usual: int) -> int:
+    """How many prompts are asked for at once where the user does not say: `usual`, or what keeps all calls busy.
+
+    A batch waits for its slowest call; with four times as many requests as calls that is a small part of it.
+    """
+    return 4 * writing.options.concurrency if writer.engine == "openai" else usual
 
 
 def check_variants(count: int, option: str, sampling: Sampling) -> None:

@@ -155,3 +155,14 @@ def test_many_frames_make_small_batches() -> None:
         clip = held_bytes(large, EngineOptions(frames=frames))
         assert FlowOptions(2, 32, 30.0, clip_bytes=clip).at_once == at_once
     assert FlowOptions(2, 32, 30.0).at_once == 32
+
+
+def test_servers_are_kept_busy() -> None:
+    from batch.commands.writing import Writing, batch_of
+    from vidprompter.engines.options import EngineOptions
+    from vidprompter.engines.protocol import WriterIdentity
+    from vidprompter.tasks import Sampling, Wording
+
+    writing = Writing("m", "auto", EngineOptions(concurrency=20), Sampling(), Wording(), 0)
+    assert batch_of(WriterIdentity("m", "1", "openai"), writing, 32) == 80
+    assert batch_of(WriterIdentity("m", "1", "builtin"), writing, 32) == 32
