@@ -45,6 +45,9 @@ _MODEL = (
         help="Your own instruction for a large model; {short} in it is the short prompt.",
     ),
     click.option(
+        "--conversation", metavar="NAME", help="Of a VILA-1.5 folder whose name does not tell, e.g. llama_3."
+    ),
+    click.option(
         "--send", type=click.Choice(SENDS), default="frames", show_default=True, help="What a server is sent."
     ),
     click.option(
@@ -150,6 +153,7 @@ def writing_of(given: dict[str, Any]) -> Writing:
             quantize=given["quantize"],
             attention=given["attention"],
             template=given["template"],
+            conversation=given["conversation"],
             send=given["send"],
             concurrency=given["concurrency"],
             timeout_seconds=given["call_timeout"],

@@ -26,7 +26,7 @@ class EngineOptions:
     "mps", or "split": all GPUs share the layers (accelerate's device map). frames: of a clip that the model sees.
     max_side: of a frame, pixels. quantize: weights in "8bit" or "4bit" (CUDA and the `quantize` extra). attention:
     transformers' name of the attention kernel. template: path of an instruction of one's own, with `{short}` where the
-    short prompt goes.
+    short prompt goes. conversation: of a VILA folder whose name does not tell: "llama_3", "llama_3_may_2024", "vicuna_v1".
 
     Of servers alone: send: "frames" as pictures, or the whole "file". concurrency: calls at once. timeout_seconds: of
     one call.
@@ -39,6 +39,7 @@ class EngineOptions:
     quantize: Quantize | None = None
     attention: str = "auto"
     template: str | None = None
+    conversation: str | None = None
     send: Send = "frames"
     concurrency: int = 8
     timeout_seconds: float = 120.0

@@ -101,7 +101,9 @@ def _vila(located: Located, options: EngineOptions, dtype: torch.dtype, device: 
             f"{'--quantize' if options.quantize else '--device split'}"
         )
     with no_progress_bars():
-        model, processor = load_vila(located.folder, dtype=dtype, device=device)
+        model, processor = load_vila(
+            located.folder, dtype=dtype, device=device, conversation=options.conversation
+        )
     return VideoModel(
         model,
         processor,

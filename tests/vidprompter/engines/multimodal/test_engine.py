@@ -295,3 +295,14 @@ def test_an_empty_answer_is_asked_for_again(llava: Path, monkeypatch: pytest.Mon
     monkeypatch.setattr(engine, "_text", lambda *given: "")
     with pytest.raises(GenerationError, match="wrote nothing"):
         writer.expand("a cat", sampling=FEW)
+
+
+def test_the_conversation_of_a_vila_folder_can_be_named(tmp_path: Path) -> None:
+    from tests.models.vila.tiny import write_tiny_vila
+
+    write_tiny_vila(tmp_path / "vila")
+    assert "conversation llama_3," in VidPrompter.load(tmp_path / "vila").prepare()
+    old = EngineOptions(conversation="llama_3_may_2024")
+    assert "conversation llama_3_may_2024," in VidPrompter.load(tmp_path / "vila", options=old).prepare()
+    with pytest.raises(ModelError, match="llama_9"):
+        VidPrompter.load(tmp_path / "vila", options=EngineOptions(conversation="llama_9")).prepare()
