@@ -1,7 +1,7 @@
 """Matrices in 8 bits: blocks of 64 numbers along a row share one scale.
 
-Chosen by measurement (benchmarks/README.md): 4 bits would be a little faster, but change three of ten greedy tokens
-of so small a model, and rounding them back onto the 4-bit grid of the base would undo the adapter.
+Chosen by measurement (benchmarks/agreement.py): 4 bits would be a little faster, but change many greedy tokens of so
+small a model, and rounding them back onto the 4-bit grid of the base would undo the adapter.
 
 Letters: N rows, K columns, G = K / 64 blocks of a row.
 """
@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from models.errors import WeightsCorrupt
 
 BLOCK = 64
-"""Numbers that share a scale. 32 would be exacter by a third, and slower: it has twice the scales to read."""
+"""Numbers that share a scale. 32 would be exacter, and slower: it has twice the scales to read."""
 ZERO = 128
 """What stands for 0."""
 
