@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from itertools import islice
 from typing import Any
 
@@ -12,7 +13,7 @@ from batch.caption.rows import ExpandRow, add_where_asked, error_field
 from batch.cli import EXIT_FAILED, EXIT_INTERRUPTED
 from batch.inputs.sidecar import checked_short
 from batch.writers import WriterSource
-from vidprompter.engines.options import EngineOptions
+from vidprompter.engines.options import EngineOptions, asked_fields
 from vidprompter.engines.protocol import PromptWriter, Reports, WriterIdentity
 from vidprompter.errors import GenerationError, InputError, VidPrompterError
 from vidprompter.tasks import Prompt, Request, Sampling, Task, Wording
@@ -29,10 +30,10 @@ class ExpandOptions:
     wording: Wording = field(default_factory=Wording)
     options: EngineOptions = field(default_factory=EngineOptions)
 
+    @cached_property
     def asked_fields(self) -> dict[str, Any]:
-        """How prompts are asked for, by name: sampling; wording and engine options where there are any."""
-        more = {"wording": self.wording.fields(), "options": self.options.fields()}
-        return self.sampling.fields() | {name: value for name, value in more.items() if value}
+        """How prompts are asked for, as rows say it."""
+        return asked_fields(self.sampling, self.wording, self.options)
 
 
 def read_ideas(lines: Iterable[str], where: str, say: Callable[[str], None]) -> Iterator[str]:
@@ -139,7 +140,7 @@ def _row(
         "model": identity.model,
         "revision": identity.revision,
         "engine": identity.engine,
-        "settings": options.asked_fields(),
+        "settings": options.asked_fields,
         "seed": request.seed,
     }
     if isinstance(result, Prompt):

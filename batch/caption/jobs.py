@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from batch.caption.split import Split
 from batch.inputs.entry import ClipEntry
-from vidprompter.engines.options import EngineOptions
+from vidprompter.engines.options import EngineOptions, asked_fields
 from vidprompter.engines.protocol import WriterIdentity
 from vidprompter.runs.judge import Candidate
 from vidprompter.runs.keys import ItemName, settings_text
@@ -52,9 +52,8 @@ class CaptionSettings:
 
     @cached_property
     def asked_fields(self) -> dict[str, Any]:
-        """How prompts are asked for, by name: sampling; wording and engine options where there are any."""
-        more = {"wording": self.wording.fields(), "options": self.options.fields()}
-        return self.sampling.fields() | {name: value for name, value in more.items() if value}
+        """How prompts are asked for, as rows and keys say it."""
+        return asked_fields(self.sampling, self.wording, self.options)
 
     @cached_property
     def key_text(self) -> str:

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from vidprompter.errors import InputError
+from vidprompter.tasks import Sampling, Wording
 
 Quantize = Literal["8bit", "4bit"]
 Send = Literal["frames", "file"]
@@ -62,6 +63,15 @@ class EngineOptions:
         if self.template is not None:
             told["template"] = _digest(self.template)
         return told
+
+
+def asked_fields(sampling: Sampling, wording: Wording, options: EngineOptions) -> dict[str, Any]:
+    """How prompts are asked for, by name: sampling; wording and engine options where there are any.
+
+    Rows and the keys of the ledger say it alike, so that a ledger can be made again from rows.
+    """
+    more = {"wording": wording.fields(), "options": options.fields()}
+    return sampling.fields() | {name: value for name, value in more.items() if value}
 
 
 def _digest(template: str) -> str:
