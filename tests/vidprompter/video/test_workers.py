@@ -275,7 +275,10 @@ def test_a_closed_pool_says_so() -> None:
 
 
 def start_parent(tmp_path: Path, job: str, limit: float) -> subprocess.Popen[bytes]:
+    # A shell has what it starts in the background ignore Ctrl-C, the tests too, and children inherit that.
     script = f"""
+        import signal
+        signal.signal(signal.SIGINT, signal.default_int_handler)
         from tests.vidprompter.video import worker_jobs as jobs
         from vidprompter.video.workers import WorkerPool
         with WorkerPool(jobs.{job}, workers=2, timeout_seconds={limit}) as pool:
