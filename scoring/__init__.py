@@ -18,13 +18,15 @@ if TYPE_CHECKING:
     from scoring.ensemble import Ensemble as Ensemble
     from scoring.names import EvaluatorOptions as EvaluatorOptions
     from scoring.names import make_evaluator as make_evaluator
+    from scoring.ranking import rank as rank
 
 _WHERE = {
     "Ensemble": "scoring.ensemble",
     "EvaluatorOptions": "scoring.names",
     "make_evaluator": "scoring.names",
+    "rank": "scoring.ranking",
 }
-__all__ = ["Ensemble", "EvaluatorOptions", "make_evaluator"]
+__all__ = ["Ensemble", "EvaluatorOptions", "make_evaluator", "rank"]
 
 
 def __getattr__(name: str) -> Any:
