@@ -17,6 +17,7 @@
     │   ├── WeightsCorrupt           size or sha256 differ from the registry table
     │   └── CapabilityError          this engine cannot do what was asked (beams, video ...)
     ├── GenerationError              the model gave nothing usable
+    │   ├── NoAnswer                 it was asked, and refused, was stopped by a filter, or wrote nothing
     │   ├── OutOfMemory              not with so many requests at once
     │   └── VisualTokenMismatch      the frames take another number of tokens than was promised
     └── RunError                     the run cannot go on
@@ -49,6 +50,7 @@ __all__ = [
     "InputError",
     "LedgerError",
     "ModelError",
+    "NoAnswer",
     "NoVideoStream",
     "NotAVideoFile",
     "OutOfMemory",
@@ -108,6 +110,10 @@ class DecodeCrash(VideoError):
 
 class GenerationError(VidPrompterError):
     """The model gave nothing usable."""
+
+
+class NoAnswer(GenerationError):
+    """The model was asked, and refused, was stopped by a filter, or wrote nothing."""
 
 
 class OutOfMemory(GenerationError):

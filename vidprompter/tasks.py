@@ -95,6 +95,8 @@ class Request:
 
     video: a path, an already decoded `Clip`, or None (task 3). sheet: measured facts, if the caller has them.
     start, end: seconds of the file, None for the whole. short: a short description (it may be wrong) or idea.
+    instruction: asked as it stands in place of the task's own, by large models alone; the answer comes raw, with its line
+    breaks, and needs no short prompt. No part of a row's key: only what writes no rows asks so, such as a judge.
     """
 
     task: Task
@@ -107,6 +109,7 @@ class Request:
     seed: int = 0
     sampling: Sampling = field(default_factory=Sampling)
     wording: Wording = field(default_factory=Wording)
+    instruction: str | None = None
 
     def __post_init__(self) -> None:
         has_video = self.video is not None or self.sheet is not None
@@ -117,7 +120,12 @@ class Request:
                 )
         elif not has_video:
             raise InputError(f"task {self.task.value!r} needs a video; give video= or use task 3")
-        if self.task is not Task.VIDEO_TO_PROMPT and not (self.short or "").strip():
+        if self.instruction is not None:
+            if not self.instruction.strip():
+                raise InputError("the instruction is empty; say what the model is to do, or leave it out")
+            if self.wording.fields():
+                raise InputError("an instruction is asked as it stands; leave out wording=")
+        elif self.task is not Task.VIDEO_TO_PROMPT and not (self.short or "").strip():
             raise InputError(f"task {self.task.value!r} needs a short prompt; give short=")
 
 

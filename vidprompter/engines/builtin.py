@@ -20,7 +20,13 @@ from vidprompter.engines.decoding import Drawing, Drawn, OnToken, Row, seed_of
 from vidprompter.engines.prompting import END_OF_TURN, chat, context
 from vidprompter.engines.protocol import BUILTIN
 from vidprompter.engines.stops import cut_at_stop, stop_check
-from vidprompter.errors import GenerationError, InputError, VidPrompterError, WeightsMissing
+from vidprompter.errors import (
+    CapabilityError,
+    GenerationError,
+    InputError,
+    VidPrompterError,
+    WeightsMissing,
+)
 from vidprompter.facts.camera_text import mentions_camera, sentences, states_camera
 from vidprompter.facts.check import Problem, check, repeated_ngram, weight
 from vidprompter.facts.repair import Mended, mend
@@ -205,6 +211,11 @@ class BuiltinEngine:
         return [results[i] for i in range(len(requests))]
 
     def _prepare(self, request: Request) -> _Job:
+        if request.instruction is not None:
+            raise CapabilityError(
+                f"{self.model} writes prompts alone and follows no instruction; take a large model, such as "
+                "openai:MODEL@URL"
+            )
         sheet, lines = request.sheet, None
         if request.task is not Task.SHORT_TO_PROMPT:
             sheet = sheet or _measure(request)

@@ -24,6 +24,7 @@ from vidprompter.errors import (
     GenerationError,
     InputError,
     ModelError,
+    NoAnswer,
     VidPrompterError,
     VisualTokenMismatch,
 )
@@ -279,10 +280,12 @@ class VllmEngine:
         read: Sequence[int],
         beams: tuple[Beam, ...] = (),
     ) -> Prompt | VidPrompterError:
-        text = " ".join(text.split())
-        if not text:
-            return GenerationError(f"{self.model} wrote nothing; try another --seed")
+        from vidprompter.engines.asking import answer_text
+
         request = job.request
+        text = answer_text(request, text)
+        if not text:
+            return NoAnswer(f"{self.model} wrote nothing; try another --seed")
         visual = sum(token in self._reader.placeholders for token in read)
         if job.video is not None and not visual:
             return VisualTokenMismatch(

@@ -100,12 +100,19 @@ class Worded:
     def generate_batch(self, requests: Sequence[Request]) -> list[Prompt | VidPrompterError]:
         """One result per request, in order; a request whose wording cannot be kept gives its error.
 
+        What an instruction of its own gets is left as the model wrote it.
+
         Raises:
             OutOfMemory: as the inner engine.
         """
         results: dict[int, Prompt | VidPrompterError] = {}
         asked: dict[int, Request] = {}
+        plain = {i: request for i, request in enumerate(requests) if request.instruction is not None}
+        if plain:
+            results.update(zip(plain, self.inner.generate_batch(list(plain.values())), strict=True))
         for i, request in enumerate(requests):
+            if i in plain:
+                continue
             try:
                 asked[i] = replace(request, wording=checked(request.wording))
             except VidPrompterError as error:

@@ -8,7 +8,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from vidprompter.engines.asking import asked_text
+from vidprompter.engines.asking import answer_text, asked_text
 from vidprompter.engines.decoding import Drawing, Drawn, OnToken, Row, draw_from, seed_of
 from vidprompter.engines.memory import free_bytes, halving, rows_that_fit
 from vidprompter.engines.multimodal.inputs import Context, Reader, VilaReader, spread_frames
@@ -293,7 +293,7 @@ class TransformersEngine:
         for job, beams in zip(jobs, found, strict=True):
             told = tuple(
                 Beam(
-                    self._text(beam.ids, sampling.stop),
+                    self._text(job.request, beam.ids),
                     beam.logprob,
                     beam.ids,
                     "stop" if beam.stopped else "length",
@@ -313,7 +313,7 @@ class TransformersEngine:
         chosen = min(candidates, key=rank)
         ids = chosen.ids if chosen.end is None else (*chosen.ids, chosen.end)
         finish: Finish = "stop" if chosen.stopped else "length"
-        return self._prompt(job, self._text(ids, job.sampling.stop), finish, ids, chosen.logprob)
+        return self._prompt(job, self._text(job.request, ids), finish, ids, chosen.logprob)
 
     def _prompt(
         self,
@@ -378,9 +378,9 @@ class TransformersEngine:
         text: str = self._reader.tokenizer.decode(list(ids), skip_special_tokens=True)
         return text
 
-    def _text(self, ids: Sequence[int], stop: Sequence[str]) -> str:
-        """The answer in one line, up to where a stop text begins."""
-        return " ".join(cut_at_stop(self._decode(ids), stop).split())
+    def _text(self, request: Request, ids: Sequence[int]) -> str:
+        """The answer, up to where a stop text begins."""
+        return answer_text(request, cut_at_stop(self._decode(ids), request.sampling.stop))
 
 
 def _once_each(jobs: Sequence[_Job]) -> tuple[list[Context], list[list[_Job]]]:

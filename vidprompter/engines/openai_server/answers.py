@@ -9,7 +9,7 @@ from typing import Any
 
 from vidprompter.engines.openai_server.failures import one_line
 from vidprompter.engines.openai_server.spending import Usage, usage_of
-from vidprompter.errors import GenerationError
+from vidprompter.errors import GenerationError, NoAnswer
 from vidprompter.tasks import Finish
 
 DROPPED = "dropped:reasoning"
@@ -18,7 +18,7 @@ _OPEN, _CLOSE = "<think>", "</think>"
 
 @dataclass(frozen=True)
 class Answer:
-    """One answer, its text in one line. told: what the server says about itself, for a row's settings."""
+    """One answer, without blanks around it. told: what the server says about itself, for a row's settings."""
 
     text: str
     finish: Finish
@@ -31,7 +31,8 @@ def answer_of(body: dict[str, Any]) -> Answer:
     """The answer in the JSON of a chat completion.
 
     Raises:
-        GenerationError: refused, cut by a filter, empty, or not of the form of a chat completion.
+        NoAnswer: refused, cut by a filter, or empty.
+        GenerationError: not of the form of a chat completion.
     """
     try:
         choice = body["choices"][0]
@@ -42,15 +43,12 @@ def answer_of(body: dict[str, Any]) -> Answer:
             f"the server's answer is no chat completion: {one_line(json.dumps(body))}"
         ) from None
     if message.get("refusal"):
-        raise GenerationError(f"the model refused: {one_line(str(message['refusal']))}")
+        raise NoAnswer(f"the model refused: {one_line(str(message['refusal']))}")
     if reason == "content_filter":
-        raise GenerationError(
-            "the server's content filter stopped the answer; another clip or wording may pass"
-        )
+        raise NoAnswer("the server's content filter stopped the answer; another clip or wording may pass")
     text, thought = without_thinking(content)
-    text = " ".join(text.split())
     if not text:
-        raise GenerationError(_why_empty(reason, thought or bool(_thinking(message))))
+        raise NoAnswer(_why_empty(reason, thought or bool(_thinking(message))))
     flags = (DROPPED,) if thought or _thinking(message) else ()
     return Answer(text, "length" if reason == "length" else "stop", usage_of(body), flags, _told(body))
 

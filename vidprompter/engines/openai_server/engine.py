@@ -5,9 +5,11 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Coroutine, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
+from vidprompter.engines.asking import answer_text
 from vidprompter.engines.openai_server.address import KEY_VARIABLE, checked_address, parse_name, read_key
 from vidprompter.engines.openai_server.answers import (
     Answer,
@@ -268,10 +270,13 @@ class OpenAIEngine:
         """The prompt; a text that goes in circles is drawn again, and marked if it stays one that does."""
         from vidprompter.wording.loops import MAX_RETRIES, is_loop
 
+        # What an instruction of its own gets is raw: whoever asked knows a good answer from a bad one.
+        retries = MAX_RETRIES if request.instruction is None else 0
         best: tuple[int, Answer, bool] | None = None
-        for attempt in range(1 + MAX_RETRIES):
+        for attempt in range(1 + retries):
             try:
                 answer = answer_of(await self._asked(client, self._json(request, content, attempt)))
+                answer = replace(answer, text=answer_text(request, answer.text))
             except GenerationError:
                 if best is None:
                     raise
