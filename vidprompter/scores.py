@@ -13,8 +13,9 @@ from typing import Any, Protocol
 from vidprompter.errors import VidPrompterError
 from vidprompter.tasks import Request
 
-EMPTY, TRUNCATED = "empty", "truncated"
-"""Flags: the text has no words, so that it has no score; its end was not read."""
+EMPTY, TRUNCATED, LANGUAGE = "empty", "truncated", "language"
+"""Flags: the text has no words, so that it has no score; its end was not read; it is not English, which the evaluator
+was made for."""
 
 
 @dataclass(frozen=True)
