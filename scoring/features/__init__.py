@@ -1,0 +1,1 @@
+"""Features of clips and texts: decoding for them, and keeping them."""
