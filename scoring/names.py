@@ -25,7 +25,8 @@ class EvaluatorOptions:
     "cpu", "cuda" or "cuda:1". dtype: "auto" (float16 on a GPU, else float32), "float32" or "float16". backend: "auto",
     "onnx" or "torch". batch: frames encoded at once, None chooses. workers, timeout_seconds: processes that decode, and
     what one clip may take. cache: folder of features, None for the user's own; cache_bytes: how large it may grow, 0
-    switches it off. judge: the judge's model (as `--model`), judge_options: how that is run, repeats: answers per text.
+    switches it off. judge: the judge's model (as `--model`); judge_engine ("auto", "transformers", "openai", "vllm") and
+    judge_options: how that is run; repeats: answers per text.
     """
 
     frames: int = 8
@@ -38,6 +39,7 @@ class EvaluatorOptions:
     cache: Path | None = None
     cache_bytes: int = 2_000_000_000
     judge: str | None = None
+    judge_engine: str = "auto"
     judge_options: EngineOptions = field(default_factory=EngineOptions)
     repeats: int = 1
     seed: int = 0

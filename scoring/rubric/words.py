@@ -102,7 +102,7 @@ ASSISTANT = re.compile(
     r"rewrite|answer)s?\b"
     r"|\bas an? (?:ai|language model|assistant|large language)\b"
     r"|\bi(?:'|\u2019)?m sorry\b|\bi am sorry\b|\bi apologi[sz]e\b"
-    r"|\bi (?:can(?:no|'|\u2019)?t|am (?:not able|unable)|could not|couldn(?:'|\u2019)t|can not|don(?:'|\u2019)t have|do not have)\b"
+    r"|\bi (?:can(?:no|'|\u2019)?t|am (?:not able|unable)|could not|couldn['\u2019]t|can not|don['\u2019]t have|do not have)\b"
     r"|\bi(?:'|\u2019)m (?:not able|unable)\b"
     r"|\b(?:let me know|feel free to|hope this helps|would you like|please (?:provide|note|let|upload|share))\b"
     r"|\b(?:the|your) (?:provided|given|short) (?:prompt|description|text|input)\b"
