@@ -27,6 +27,9 @@ COMMANDS = {
     "expand": LazyCommand("batch.commands.expand:expand_command", "Turn short ideas into detailed prompts."),
     "sheet": LazyCommand("batch.commands.sheet:sheet_command", "Show what is measured in a clip."),
     "score": LazyCommand("batch.commands.score:score_command", "Say how well captions fit a clip."),
+    "rank": LazyCommand(
+        "batch.commands.rank:rank_command", "Put the captions of a clip in order, the best first."
+    ),
     "merge": LazyCommand("batch.commands.merge:merge_command", "Join the outputs of --shard runs into one."),
     "runs": LazyCommand("batch.commands.runs:runs_group", "Look into the ledger of a run."),
     "models": LazyCommand("batch.commands.models:models_group", "List, fetch and find model weights."),

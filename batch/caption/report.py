@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from threading import Lock
 from typing import Any
@@ -29,6 +30,7 @@ class Tally:
     failed_earlier: int = 0
     changed: int = 0
     retried: int = 0
+    noun: str = "clips"
     flags: Counter[str] = field(default_factory=Counter)
     _lock: Lock = field(default_factory=Lock, repr=False)  # files are cut in another thread
 
@@ -55,12 +57,16 @@ class Tally:
 
     def count(self, row: CaptionRow) -> None:
         """Adds a row of this run."""
+        self.ended(row["error"]["type"] if row["error"] is not None else None, row["flags"])
+
+    def ended(self, error: str | None, flags: Iterable[str] = ()) -> None:
+        """One came to its end in this run. error: its type, None where it is done."""
         with self._lock:
-            if row["error"] is not None:
-                self.failed[row["error"]["type"]] += 1
+            if error is not None:
+                self.failed[error] += 1
             else:
                 self.done += 1
-                self.flags.update(row["flags"])
+                self.flags.update(flags)
 
     @property
     def failed_total(self) -> int:
@@ -95,7 +101,7 @@ class Tally:
 
     def lines(self) -> list[str]:
         """The summary for people, one figure a line."""
-        rows = [("clips", self.given, ""), ("done", self.done, _redone(self.changed, self.retried))]
+        rows = [(self.noun, self.given, ""), ("done", self.done, _redone(self.changed, self.retried))]
         rows += [("skipped", count, why) for why, count in self.skipped.most_common()]
         kept = (
             f"{self.failed_earlier} of them earlier; --retry-failed tries again"

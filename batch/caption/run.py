@@ -135,7 +135,7 @@ class CaptionRun:
 
     def _close(self, run: Run, outcome: str, began: float) -> None:
         run.end(outcome, self.tally.to_json())
-        write_summary(run.output, self.tally, self.settings, outcome, began)
+        write_summary(run.output, self.tally, self.settings.key_part(), outcome, began)
 
     def _admit(self, entries: Iterable[ClipEntry], run: Run) -> None:
         """Puts on the list what is to do, and counts the rest; a chunk at a time, so that memory stays flat."""

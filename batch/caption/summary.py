@@ -5,9 +5,10 @@ from __future__ import annotations
 import json
 import os
 import time
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
-from batch.caption.jobs import CaptionSettings
 from batch.caption.report import Tally
 from vidprompter.errors import OutputError
 
@@ -17,8 +18,10 @@ def summary_path(output: Path) -> Path:
     return output.with_name(output.name + ".summary.json")
 
 
-def write_summary(output: Path, tally: Tally, settings: CaptionSettings, outcome: str, began: float) -> None:
-    """Writes the summary in one go: a reader finds the old one or the new one.
+def write_summary(
+    output: Path, tally: Tally, settings: Mapping[str, Any], outcome: str, began: float
+) -> None:
+    """Writes the summary in one go: a reader finds the old one or the new one. settings: of the run, as in its keys.
 
     Raises:
         OutputError: it cannot be written.
@@ -32,7 +35,7 @@ def write_summary(output: Path, tally: Tally, settings: CaptionSettings, outcome
         "seconds": round(seconds, 3),
         "per_minute": round(60 * ended / seconds, 2) if seconds else 0.0,
         "finished_at": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
-        "settings": settings.key_part(),
+        "settings": dict(settings),
     }
     place = summary_path(output)
     temporary = place.with_name(f".{place.name}.{os.getpid()}.tmp")

@@ -17,7 +17,7 @@ from batch.score.fields import (
     plain,
     score_fields,
 )
-from scoring.ranking import Place, rank, ranking_key
+from scoring.ranking import Place, ranking_key
 from vidprompter.errors import InputError, VidPrompterError
 from vidprompter.scores import Evaluator, EvaluatorIdentity, Scored
 
@@ -95,11 +95,6 @@ def answer_of(asked: Asked, scored: Scored, identities: Sequence[EvaluatorIdenti
         "end": asked.end,
         "evaluators": identities_json(identities),
     }
-
-
-def ranked(scored: Sequence[Scored], key: str) -> list[Place]:
-    """The captions in order; see `scoring.ranking.rank`."""
-    return rank(scored, key)
 
 
 def key_of(identities: Sequence[EvaluatorIdentity], by: str | None) -> str:

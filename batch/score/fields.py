@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, is_dataclass
 from typing import Any, TypedDict
 
+from batch.caption.rows import ErrorField
 from vidprompter.scores import EvaluatorIdentity, Scored
 
 
@@ -42,7 +43,7 @@ class ScoredColumns(ScoreFields):
     """What `score --captions` adds to a row."""
 
     score_flags: list[str]
-    score_error: dict[str, str] | None
+    score_error: ErrorField | None
     evaluators: list[dict[str, Any]]
 
 
@@ -70,9 +71,9 @@ class RankColumns(TypedDict):
 def score_fields(scored: Scored) -> ScoreFields:
     """Numbers, their mean, and what was not read."""
     return {
-        "scores": {one.evaluator: one.value for one in scored.scores},
-        "mean": scored.mean,
-        "truncated": scored.truncated,
+        "scores": {one.evaluator: plain(one.value) for one in scored.scores},
+        "mean": plain(scored.mean),
+        "truncated": {name: int(cut) for name, cut in scored.truncated.items()},
     }
 
 
