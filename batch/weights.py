@@ -13,7 +13,7 @@ import click
 from models.entry import Entry, HubSource, PackageSource
 from models.errors import WeightsCorrupt, WeightsMissing
 from models.fetching import Stage, fetch, find, find_alone
-from models.fetching.find import entries_of
+from models.fetching.find import entries_of, is_fetched
 from models.fetching.pins import pinned_repos, pins_of
 from models.registry import registry
 
@@ -140,11 +140,11 @@ def _to_fetch(entry: Entry, *, update: bool) -> ToFetch | None:
     if isinstance(source, HubSource):
         from models.fetching import hub
 
-        here = _is_here(entry)
+        here = _is_here(entry) or is_fetched(entry)  # what is only to be converted needs no network
         if here and not (update and source.commit is None):
             return None
         offer = (
-            hub.offered(source.repo, hub.revision_of(entry, source))
+            hub.offered(source.repo, hub.revision_of(entry, source), source.files)
             if here
             else hub.offered_for(entry, source)
         )

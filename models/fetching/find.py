@@ -9,8 +9,9 @@ from models.entry import Entry, HubSource, PackageSource, ShippedSource
 from models.errors import WeightsCorrupt, WeightsMissing
 from models.fetching import hub
 from models.fetching.checks import difference
-from models.fetching.hub_cache import damaged_file, is_hub_id
-from models.fetching.places import version_folder
+from models.fetching.hub_cache import commit_here, damaged_file, is_hub_id
+from models.fetching.pins import pin_of
+from models.fetching.places import made_folder, version_folder
 from models.registry import Registry, registry
 
 
@@ -55,7 +56,7 @@ def find_alone(entry: Entry, *, verify: bool = False) -> Path:
     if isinstance(entry.source, ShippedSource):
         return _shipped(entry, entry.source)
     if isinstance(entry.source, HubSource):
-        return _in_hub_cache(entry, entry.source, verify=verify)
+        return _from_hub(entry, entry.source, verify=verify)
     return _fetched(entry, entry.source, verify=verify)
 
 
@@ -66,6 +67,31 @@ def derived_on_record(version: Path) -> dict[str, tuple[int, str]]:
         return {name: (int(size), str(digest)) for name, (size, digest) in record.items()}
     except (FileNotFoundError, ValueError, TypeError, AttributeError):
         return {}
+
+
+def is_fetched(entry: Entry) -> bool:
+    """Whether the files of a hub entry are here and right, so that no network is needed; made from them or not."""
+    if not isinstance(entry.source, HubSource):
+        return False
+    try:
+        _in_hub_cache(entry, entry.source, verify=True)
+    except (WeightsMissing, WeightsCorrupt):
+        return False
+    return True
+
+
+def _from_hub(entry: Entry, source: HubSource, *, verify: bool) -> Path:
+    if not entry.derived:
+        return _in_hub_cache(entry, source, verify=verify)
+    revision = hub.revision_of(entry, source)
+    commit = source.commit or commit_here(source.repo, revision) or pin_of(source.repo, revision)
+    version = made_folder(entry, commit) if commit else None
+    if version is None or not version.is_dir():
+        _in_hub_cache(entry, source, verify=False)
+        raise _missing(entry, "fetched, but not converted yet")
+    # What was made stands alone: the hub's cache may be emptied.
+    _check_derived(entry, version, verify=verify)
+    return version / "files"
 
 
 def _in_hub_cache(entry: Entry, source: HubSource, *, verify: bool) -> Path:
@@ -93,14 +119,19 @@ def _fetched(entry: Entry, source: PackageSource, *, verify: bool) -> Path:
         wrong = difference(folder / file.name, size=file.bytes, sha256=file.sha256 if verify else None)
         if wrong:
             raise _corrupt(entry, folder, wrong)
-    made = derived_on_record(version)
+    _check_derived(entry, version, verify=verify)
+    return folder
+
+
+def _check_derived(entry: Entry, version: Path, *, verify: bool) -> None:
+    """Nothing, when what `prepare` made is as it made it."""
+    made, folder = derived_on_record(version), version / "files"
     for name in entry.derived:
         if name not in made:  # pulled by an older VidPrompter, which derived another file
             raise _missing(entry, f"{name} has not been made from it yet")
         size, digest = made[name]
         if wrong := difference(folder / name, size=size, sha256=digest if verify else None):
             raise _corrupt(entry, folder, wrong)
-    return folder
 
 
 def _shipped(entry: Entry, source: ShippedSource) -> Path:

@@ -6,7 +6,7 @@ import errno
 import os
 import shutil
 import threading
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from fnmatch import fnmatch
@@ -86,16 +86,19 @@ def find_on_disk(source: HubSource, revision: str | None = None) -> Path | None:
     folder = snapshot_folder(source.repo, commit) if commit else None
     if commit is None or folder is None or not folder.is_dir():
         return None
-    if wrong := what_is_missing(source.repo, commit):
+    if wrong := what_is_missing(source.repo, commit, source.files):
         raise WeightsMissing(f"{source.repo} at {commit[:12]} is not whole: {wrong}")
     return folder
 
 
-def offered(repo: str, revision: str) -> Offer:
+def offered(repo: str, revision: str, wanted: Sequence[str] = ()) -> Offer:
     """What the hub has at `revision` (a commit, branch or tag) of `repo`. Asks the network.
 
+    wanted: names of the files to take; empty: safetensors and what belongs to them.
+
     Raises:
-        ModelError: The hub is switched off, cannot be reached or refuses; or there are no safetensors.
+        ModelError: The hub is switched off, cannot be reached or refuses; or there are no safetensors, or a wanted file
+            is not there.
     """
     if hub_is_off():
         raise ModelError(f"HF_HUB_OFFLINE is set, so {repo} cannot be fetched; unset it for the pull")
@@ -104,9 +107,11 @@ def offered(repo: str, revision: str) -> Offer:
     files = {
         file.rfilename: int(file.size or 0)
         for file in info.siblings or ()
-        if any(fnmatch(file.rfilename, pattern) for pattern in WANTED)
+        if (file.rfilename in wanted if wanted else any(fnmatch(file.rfilename, one) for one in WANTED))
     }
-    if not any(name.endswith(".safetensors") for name in files):
+    if gone := [name for name in wanted if name not in files]:
+        raise ModelError(f"{repo} at {revision} has no file {gone[0]!r} any more; report this")
+    if not wanted and not any(name.endswith(".safetensors") for name in files):
         raise ModelError(
             f"{repo} at {revision} has no safetensors weights; pickled ones are never fetched, since they can run code"
         )
@@ -120,7 +125,7 @@ def offered_for(entry: Entry, source: HubSource) -> Offer:
         ModelError: As `offered`.
     """
     revision = revision_of(entry, source)
-    offer = offered(source.repo, revision)
+    offer = offered(source.repo, revision, source.files)
     folder = snapshot_folder(source.repo, offer.commit)
     while folder.is_dir() and (wrong := damaged_file(folder)):
         wrong.resolve().unlink()
@@ -149,14 +154,15 @@ def download(offer: Offer, seen: Callable[[int], None] = lambda _arrived: None) 
             endpoint=_endpoint(),
         )
     write_pin(offer.repo, offer.revision, Pin(offer.commit, offer.files))
-    if wrong := what_is_missing(offer.repo, offer.commit):
+    if wrong := what_is_missing(offer.repo, offer.commit, tuple(offer.files)):
         raise ModelError(f"{offer.repo} came, but {wrong}; run the pull again")
     return snapshot_folder(offer.repo, offer.commit)
 
 
 def resolved(entry: Entry, offer: Offer) -> Entry:
     """`entry` with the commit and the true size that the hub told."""
-    return replace(entry, source=HubSource(offer.repo, offer.commit, offer.bytes))
+    files = entry.source.files if isinstance(entry.source, HubSource) else ()
+    return replace(entry, source=HubSource(offer.repo, offer.commit, offer.bytes, files=files))
 
 
 def _large_ones(offer: Offer) -> list[str]:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import os
 import re
+from collections.abc import Sequence
 from pathlib import Path
 
 from models.fetching.checks import sha256_of
@@ -80,8 +81,10 @@ def snapshot_folder(repo: str, commit: str) -> Path:
     return repo_folder(repo) / "snapshots" / commit
 
 
-def what_is_missing(repo: str, commit: str) -> str | None:
+def what_is_missing(repo: str, commit: str, wanted: Sequence[str] = ()) -> str | None:
     """What a model needs and the snapshot lacks, in a few words; None when it is whole.
+
+    wanted: the names of its files, where they are known; otherwise:
 
     Against the list that our pull recorded, where there is one: every file with its size. Otherwise (another
     program fetched it) against the snapshot's own index of its weights.
@@ -89,6 +92,8 @@ def what_is_missing(repo: str, commit: str) -> str | None:
     folder = snapshot_folder(repo, commit)
     if not folder.is_dir():
         return "not on this machine yet"
+    if gone := next((name for name in wanted if not (folder / name).is_file()), None):
+        return f"{gone} is not there"
     for pin in pins_of(repo).values():
         if pin.commit == commit:
             for name, size in pin.files.items():
@@ -97,7 +102,7 @@ def what_is_missing(repo: str, commit: str) -> str | None:
                 if (found := (folder / name).stat().st_size) != size:
                     return f"{name} has {found} bytes instead of {size}"
             return None
-    return missing_weights(folder)
+    return None if wanted else missing_weights(folder)
 
 
 def damaged_file(folder: Path) -> Path | None:

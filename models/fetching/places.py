@@ -2,6 +2,7 @@
 
 <home>/weights/<entry>/<version>-<sha256[:12]>/files/     exactly the entry's files, and what was derived
 <home>/weights/<entry>/<version>-<sha256[:12]>/made.json  what was derived: name -> [bytes, sha256]
+<home>/weights/<entry>/<commit[:12]>/files/               what was derived from files of the model hub; made.json too
 <home>/weights/<entry>/.partial-*/                        a pull in progress; swept by the next one
 <home>/hub/ORG--NAME.json                                 what was pulled from the model hub (pins.py)
 """
@@ -41,3 +42,8 @@ def entry_folder(entry: Entry) -> Path:
 def version_folder(entry: Entry, source: PackageSource) -> Path:
     """The folder of the pinned version of `entry`. It comes by one rename, so if it exists it is whole."""
     return entry_folder(entry) / f"{source.version}-{source.sha256[:12]}"
+
+
+def made_folder(entry: Entry, commit: str) -> Path:
+    """The folder of what was derived from the files of a hub entry at that commit. It comes by one rename, too."""
+    return entry_folder(entry) / commit[:12]
