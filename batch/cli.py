@@ -30,6 +30,7 @@ COMMANDS = {
     "rank": LazyCommand(
         "batch.commands.rank:rank_command", "Put the captions of a clip in order, the best first."
     ),
+    "eval": LazyCommand("batch.commands.eval:eval_group", "Compare models, and judges."),
     "merge": LazyCommand("batch.commands.merge:merge_command", "Join the outputs of --shard runs into one."),
     "runs": LazyCommand("batch.commands.runs:runs_group", "Look into the ledger of a run."),
     "models": LazyCommand("batch.commands.models:models_group", "List, fetch and find model weights."),

@@ -36,7 +36,8 @@ CHUNK_ROWS = 1000
 class ScoreOptions:
     """source: where the rows come from, for messages. root: relative paths start there. out: its view is made by `view`.
 
-    completes: whether the view is written also when the run was interrupted. as_json: the summary as JSON on stdout.
+    completes: whether the view is written also when the run was interrupted. tells_others: whether rows of other runs in
+    it are worth a word. as_json: the summary as JSON on stdout.
     stage: in the ledger.
     """
 
@@ -49,6 +50,7 @@ class ScoreOptions:
     as_json: bool = False
     is_quiet: bool = False
     completes: bool = True
+    tells_others: bool = True
     stage: str = STAGE
 
 
@@ -166,7 +168,7 @@ class ScoreRun:
         there = run.ledger.counts(self.options.stage)
         known = self.tally.skipped[DONE_EARLIER] + self.tally.failed_earlier
         others = there.get("done", 0) + there.get("failed", 0) - known
-        if others > 0 and self.options.completes:
+        if others > 0 and self.options.completes and self.options.tells_others:
             self.talk.say(
                 f"{shown(str(self.options.out))} keeps {others} rows of earlier runs with other evaluators, settings "
                 f"or texts; --fresh leaves them out"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from scoring.ranking import Place
@@ -53,8 +53,11 @@ def rank_table(places: Sequence[Place], identities: Sequence[EvaluatorIdentity],
 
 
 def cell(score: Score, digits: int) -> str:
-    """The number, and what must be known with it: "31.2 (43 tokens not read)"."""
-    notes = [flag for flag in score.flags if flag != TRUNCATED]
+    """The number, and what must be known with it: "31.2 (43 tokens not read)"; or why there is none.
+
+    Flags of a number that is there are told by `--explain` and `--json`: a table has no room for them.
+    """
+    notes = [flag for flag in score.flags if flag != TRUNCATED] if score.value is None else []
     if score.truncated:
         notes.insert(0, f"{score.truncated} {'token' if score.truncated == 1 else 'tokens'} not read")
     number = "-" if score.value is None else f"{score.value:.{digits}f}"
@@ -76,18 +79,37 @@ def explanations(scored: Scored) -> list[Any]:
 
             found.append(explain(score))
         elif score.details:
-            found.append(_details_table(score))
+            found += _details(score)
     return found
 
 
-def _details_table(score: Score) -> Table:
+def _details(score: Score) -> list[Any]:
+    """A list of alike things as a table of its own, the rest as names and values."""
     from rich.table import Table
     from rich.text import Text
 
-    table = Table("what", "found", title=score.evaluator, title_justify="left", show_edge=False)
+    found: list[Any] = []
+    rest = Table("what", "found", title=score.evaluator, title_justify="left", show_edge=False)
     for name, value in score.details.items():
-        table.add_row(Text(str(name).replace("_", " ")), Text(_told(value)))
-    return table
+        if not _is_table(value):
+            rest.add_row(Text(str(name).replace("_", " ")), Text(_told(value)))
+            continue
+        table = Table(title=f"{score.evaluator}: {name}", title_justify="left", show_edge=False)
+        for head in value[0]:
+            table.add_column(str(head).replace("_", " "))
+        for row in value:
+            table.add_row(*(Text(_told(one)) for one in row.values()))
+        found.append(table)
+    return [*found, rest] if rest.row_count else found
+
+
+def _is_table(value: Any) -> bool:
+    return (
+        isinstance(value, list | tuple)
+        and bool(value)
+        and all(isinstance(row, Mapping) for row in value)
+        and all(list(row) == list(value[0]) for row in value)
+    )
 
 
 def _told(value: Any) -> str:
@@ -95,7 +117,7 @@ def _told(value: Any) -> str:
         return "yes" if value else "no"
     if isinstance(value, float):
         return f"{value:.3g}"
-    if isinstance(value, dict):
+    if isinstance(value, Mapping):
         return ", ".join(f"{str(key).replace('_', ' ')}: {_told(one)}" for key, one in value.items())
     if isinstance(value, list | tuple):
         return ", ".join(map(_told, value)) or "none"
