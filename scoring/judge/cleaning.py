@@ -19,6 +19,8 @@ _SHORT = 3  # words of the judged text that are too few to be known as a quotati
 
 def plain(answer: str) -> str:
     """The answer with full-width letters, digits of other scripts and odd blanks as the usual ones."""
+    if "\n" not in answer:
+        answer = answer.replace("\\n", "\n")  # line breaks that were escaped once too often
     letters = []
     for letter in _INVISIBLE.sub("", answer.replace("\r\n", "\n").replace("\r", "\n")):
         code = ord(letter)

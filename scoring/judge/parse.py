@@ -7,10 +7,11 @@ from dataclasses import dataclass
 from typing import Any
 
 from scoring.judge.cleaning import json_objects, plain, without_quotation, without_thoughts
-from scoring.judge.labels import Found, Rank, after_marker, between_markers, closes, found_in
+from scoring.judge.labels import Found, Rank, after_marker, between_markers, closes, found_in, stands_alone
 from scoring.judge.values import HIGH, LOW, value_at
 
-MAX_LETTERS = 100_000
+MAX_LETTERS = 20_000
+"""Of a longer answer the end is read."""
 _OVERALL_KEYS = ("overallscore", "finalscore", "totalscore", "overallrating", "overall", "final", "total")
 _SCORE_KEYS = ("score", "rating", "mark", "grade")
 _EVIDENCE_KEYS = (
@@ -21,6 +22,16 @@ _EVIDENCE_KEYS = (
     "reasoning",
     "rationale",
     "justification",
+)
+_WRAPPING_KEYS = (
+    "evaluation",
+    "result",
+    "output",
+    "answer",
+    "response",
+    "assessment",
+    "judgment",
+    "judgement",
 )
 _EVIDENCE = re.compile(r"^[\s>#*_]*(?:evaluation\s+)?evidence[\s*_]*:[\s*_]*", re.I)
 _LEFTOVER = re.compile(r"^[\s\-*_#|>`,.;:]+|[\s\-*_#|>`,;:{}\[]+$")
@@ -82,15 +93,20 @@ def parse_score(answer: str, *, judged: str = "", cut: bool = False) -> Parsed |
 
 def _best(text: str, cut: bool) -> Found | Unparsed | None:
     """The one mark of the highest rank; None where no number is named as one."""
-    every = list(found_in(text))
-    # The same number found by two patterns is one.
-    every = [one for one in every if not any(_inside(one, other) for other in every if other is not one)]
+    by_place: dict[int, Found] = {}
+    for one in found_in(text):  # the same number found by two patterns is one
+        other = by_place.get(one.value.end)
+        if other is None or (one.rank, -one.start) > (other.rank, -other.start):
+            by_place[one.value.end] = one
+    every = [by_place[end] for end in sorted(by_place)]
     if not every:
         return None
     rank = max(one.rank for one in every)
     if rank is Rank.FACTOR:
         return Unparsed("it marks factors alone, or speaks of a mark without giving it")
     top = [one for one in every if one.rank is rank]
+    if rank is Rank.QUOTED and not all(stands_alone(text, one) for one in top):
+        return Unparsed("it names a score in a quotation alone")
     if rank is not Rank.OVERALL:
         doubtful = [one for one in top if between_markers(text, one)]
         top = [one for one in top if one not in doubtful]
@@ -109,13 +125,6 @@ def _best(text: str, cut: bool) -> Found | Unparsed | None:
     return top[-1]
 
 
-def _inside(one: Found, other: Found) -> bool:
-    """Whether another one of at least its rank holds its number, or it stands in the same place and comes later."""
-    if one.value.end != other.value.end:
-        return False
-    return (one.rank, -one.start) < (other.rank, -other.start)
-
-
 def _alone(text: str, cut: bool) -> Parsed | Unparsed:
     """An answer that is but a number, or whose last line is one with its scale."""
     lines = [line for line in text.splitlines() if re.search(r"\w", line)]
@@ -126,7 +135,8 @@ def _alone(text: str, cut: bool) -> Parsed | Unparsed:
         return Unparsed("it holds no score")
     if value.score is None:
         return Unparsed(f"no score can be read of it: {value.reason}")
-    if len(lines) > 1 and not (value.stated and len(re.findall(r"\d\s*/\s*\d", text)) == 1):
+    said_before = len(lines) == 1 or lines[-2].rstrip(" *_\"'").endswith((".", "!", "?", "\u3002"))
+    if len(lines) > 1 and not (said_before and value.stated and len(re.findall(r"\d\s*/\s*\d", text)) == 1):
         return Unparsed("it ends in a number that is not said to be the score")
     return _parsed(value.score, _evidence("\n".join(lines[:-1]), ""))
 
@@ -139,8 +149,12 @@ def _from_json(text: str) -> tuple[Parsed, str] | Unparsed | None:
     found: list[tuple[float, str]] = []
     rest, last, seen = "", 0, False
     for thing, start, end in json_objects(text):
-        keys = {re.sub(r"[^a-z]", "", str(key).lower()): value for key, value in thing.items()}
+        keys = _keys(thing)
         name = next((key for key in (*_OVERALL_KEYS, *_SCORE_KEYS) if key in keys), None)
+        inner = next((keys[key] for key in _WRAPPING_KEYS if isinstance(keys.get(key), dict)), None)
+        if name is None and inner is not None:  # {"evaluation": {"score": 8}}
+            keys = _keys(inner)
+            name = next((key for key in (*_OVERALL_KEYS, *_SCORE_KEYS) if key in keys), None)
         rest, last = rest + text[last:start], end
         if name is None:
             seen = seen or any("score" in key or "rating" in key for key in keys)
@@ -155,6 +169,10 @@ def _from_json(text: str) -> tuple[Parsed, str] | Unparsed | None:
     if not found:
         return Unparsed("its JSON marks factors and names no overall score") if seen else None
     return _parsed(found[0][0], found[0][1]), rest + text[last:]
+
+
+def _keys(thing: dict[str, Any]) -> dict[str, Any]:
+    return {re.sub(r"[^a-z]", "", str(key).lower()): value for key, value in thing.items()}
 
 
 def _json_number(value: Any) -> float | Unparsed:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 LOW, HIGH = 0.0, 10.0
 SCALES = (5.0, 10.0, 100.0)
@@ -17,7 +17,7 @@ _NUMBER = r"\d{1,4}(?:[.,]\d{1,4})?"
 _WORD = "|".join(WORDS)
 _OPEN = r"(?:[ \t*_\"'`\[({#$<]|\\boxed|\\text|\\mathbf)*"
 _ABOUT = r"(?:(?:~|\u2248|about|approximately|approx\.?|around|roughly|therefore|thus|hence|a|an|solid|strong)\s*)?"
-_START = re.compile(rf"{_OPEN}{_ABOUT}{_OPEN}", re.I)
+_START = re.compile(rf"{_OPEN}{_ABOUT}{_OPEN}\+?", re.I)
 _VALUE = re.compile(rf"(?P<number>{_NUMBER})|(?P<word>{_WORD})\b", re.I)
 _NEGATIVE = re.compile(r"[-\u2212\u2013]\s*\d|(?:minus|negative)\s+(?:\d|\w+\b)", re.I)
 _NONE = re.compile(r"(?:n\s*/\s*a|none|null|unknown|not applicable|undefined)\b", re.I)
@@ -47,12 +47,15 @@ _RANGE = re.compile(
     rf"{_CLOSE}(?:[-\u2013\u2014~]|to\b|or\b|through\b|bis\b|oder\b|\u81f3|\u5230|\+/-|\u00b1){_OPEN}(?:{_NUMBER}|{_WORD}\b)",
     re.I,
 )
-# Sums, corrections, second thoughts: another number close behind.
+# Sums, corrections, second thoughts, times of day: another number close behind.
 _MORE = re.compile(
-    rf"[ \t]*(?:[+=^\u00d7\u00b1/~]|->|\u2192|=>|\*\s*\d|[^\w\s.;,\n]{{0,3}}[ \t]+\d|\.\d|,\s*\d"
-    rf"|[(,]?\s*(?:maybe|possibly|perhaps|or|if not|even)\s+(?:even\s+)?(?:{_NUMBER}|{_WORD})\b|[(,]?\s*or\b)",
+    rf"(?:\d|[+=^\u00d7\u00b1/~\u2192]|[-=]>|\*\s*\d|[:.]\d|[;,]\s*\d|[^\w\s.;,\n(]{{1,3}}[ \t]*\d"
+    rf"|[(,]?\s*(?:maybe|possibly|perhaps|or|if not|even)\s+(?:even\s+)?(?:{_NUMBER}|{_WORD})\b|[(,]?\s*or\b|point\s+\w)",
     re.I,
 )
+# The same mark once more, "8 (80%)", or another one.
+_AGAIN = re.compile(rf"\(\s*(?P<number>{_NUMBER})\s*(?P<scale>%|/\s*\d{{1,3}}|out of \d{{1,3}})?\s*\)")
+_AFTER_WORD = re.compile(r"[ \t]*(?:$|[^\w\s]|\n|out of\b|points?\b(?!\s+\w)|and (?:a|one) half\b)", re.I)
 
 
 @dataclass(frozen=True)
@@ -94,8 +97,12 @@ def value_at(text: str, start: int, scale: float | None = None) -> Value | None:
 def _finished(text: str, match: re.Match[str], scale: float | None) -> Value | None:
     """The mark with what stands behind its digits."""
     word = match["word"]
-    number = float(WORDS[word.lower()]) if word else float(match["number"].replace(",", "."))
     end = match.end()
+    if word and not _AFTER_WORD.match(text, end):  # "one of the best"
+        return None
+    if match["number"] and re.fullmatch(r"\d+,\d{3}", match["number"]):
+        return Value(None, end, f"thousands: {match['number']!r}")
+    number = float(WORDS[word.lower()]) if word else float(match["number"].replace(",", "."))
     if half := _HALF.match(text, end):
         number, end = number + 0.5, half.end()
     if unit := _UNIT.match(text, end):
@@ -112,11 +119,15 @@ def _finished(text: str, match: re.Match[str], scale: float | None) -> Value | N
             scale, stated, end = told, True, found.end()
             said = text[match.start() : end]
             break
+    value = _on_scale(number, scale, stated, said, end)
     tail = re.match(_CLOSE, text[end:])
     end += tail.end() if tail else 0
-    if more := _MORE.match(text, end):
+    if more := (_RANGE.match(text, end) or _MORE.match(text, end)):
         return Value(None, more.end(), f"more than one number: {text[match.start() : more.end() + 8]!r}")
-    return _on_scale(number, scale, stated, said, end)
+    again = _AGAIN.match(text, end)
+    if again and value.score is not None and not _same(again, value.score):
+        return Value(None, again.end(), f"two numbers: {text[match.start() : again.end()]!r}")
+    return replace(value, end=end)
 
 
 def _on_scale(number: float, scale: float | None, stated: bool, said: str, end: int) -> Value:
@@ -126,6 +137,14 @@ def _on_scale(number: float, scale: float | None, stated: bool, said: str, end: 
     if not 0 <= number <= top:
         return Value(None, end, f"{said!r} is not between 0 and {top:g}")
     return Value(number * HIGH / top, end, stated=stated)
+
+
+def _same(again: re.Match[str], score: float) -> bool:
+    """Whether a number in brackets says the same mark, on whatever scale."""
+    told = (again["scale"] or "").strip()
+    digits = re.search(r"\d+", told)
+    top = 100.0 if told == "%" else float(digits.group(0)) if digits else HIGH
+    return top > 0 and abs(float(again["number"].replace(",", ".")) * HIGH / top - score) < 0.051
 
 
 def _scale(told: str) -> float:
