@@ -16,6 +16,7 @@ from vidprompter.errors import InputError
 Command = TypeVar("Command", bound=Callable[..., Any])
 DTYPES = ("auto", "float32", "float16")
 BACKENDS = ("auto", "onnx", "torch")
+_ENGINES = ("auto", "transformers", "openai", "vllm")
 DEFAULT = ("builtin",)
 DEFAULT_WITHOUT_CLIP = ("rubric",)
 _DEFAULTS = EvaluatorOptions()
@@ -33,6 +34,15 @@ _EVALUATOR = (
 )
 _RUNNING = (
     click.option("--judge", metavar="MODEL", help="Of the evaluator `judge`; named as --model of `caption`."),
+    click.option(
+        "--judge-engine", type=click.Choice(_ENGINES), default="auto", show_default=True, help="What runs it."
+    ),
+    click.option(
+        "--judge-template",
+        type=click.Path(exists=True, dir_okay=False),
+        metavar="FILE",
+        help="Your own instruction for the judge; {caption} in it is the text.",
+    ),
     click.option(
         "--repeats",
         type=click.IntRange(1, 100),
@@ -110,8 +120,12 @@ def options_of(given: dict[str, Any]) -> EvaluatorOptions:
         cache=given["cache"],
         cache_bytes=round(given["cache_size"] * _GIGABYTE),
         judge=given["judge"],
+        judge_engine=given["judge_engine"],
         judge_options=EngineOptions(
-            device=given["device"], concurrency=given["concurrency"], timeout_seconds=given["call_timeout"]
+            device=given["device"],
+            template=given["judge_template"],
+            concurrency=given["concurrency"],
+            timeout_seconds=given["call_timeout"],
         ),
         repeats=given["repeats"],
         seed=given["seed"],

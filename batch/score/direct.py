@@ -49,9 +49,11 @@ def show_scores(
     if not explain:
         return
     for number, one in enumerate(scored, 1):
-        for part in explanations(one):
-            if len(scored) > 1:
-                screen.print(f"\ncaption {number}", markup=False, highlight=False)
+        parts = explanations(one)
+        if parts and len(scored) > 1:
+            screen.print(f"\ncaption {number}", markup=False, highlight=False)
+        for part in parts:
+            screen.print()
             screen.print(part)
 
 

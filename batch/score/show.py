@@ -78,7 +78,7 @@ def explanations(scored: Scored) -> list[Any]:
             from scoring.builtin.explain import explain
 
             found.append(explain(score))
-        elif score.details:
+        elif any(score.details.values()):
             found += _details(score)
     return found
 
