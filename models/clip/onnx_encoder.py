@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 
 from models.clip.encoder import Card, ClipTokenizer
 from models.clip.onnx_store import exported, forget
+from models.clip.tokenizer import end_of
 from models.errors import CapabilityError, ModelError, WeightsCorrupt
 
 if TYPE_CHECKING:
@@ -107,7 +108,9 @@ class OnnxEncoder:
             raise ModelError(
                 f"a text of {min(lengths)} to {max(lengths)} tokens; it must have 1 to {self.card.max_tokens}"
             )
-        batches = self._text_batches(lengths)
+        # What stands behind the place where a text is pooled changes nothing.
+        ids = [one[: end_of(one) + 1] for one in ids]
+        batches = self._text_batches([len(one) for one in ids])
         parts = list(self._pool.map(lambda rows: self._run(self._text, self._feed(ids, rows)), batches))
         found = self._joined(parts)
         order = [row for rows in batches for row in rows]

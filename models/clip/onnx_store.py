@@ -13,6 +13,7 @@ import json
 import os
 import shutil
 import tempfile
+import threading
 import time
 from collections.abc import Callable
 from contextlib import suppress
@@ -31,6 +32,7 @@ BYTES_AT_MOST = 12_000_000_000
 _VERSION = 1  # as EXPORT_VERSION, which cannot be read without torch; a test holds them together
 _MADE = "made.json"
 _ABANDONED_SECONDS = 24 * 3600
+_EXPORTING = threading.Lock()  # torch.export is for one thread at a time
 
 
 def exported(card: Card, dtype: str, load_network: Callable[[], ClipNetwork]) -> Path:
@@ -49,6 +51,11 @@ def exported(card: Card, dtype: str, load_network: Callable[[], ClipNetwork]) ->
     with suppress(OSError):
         os.utime(folder)  # that it was used
     return folder
+
+
+def is_exported(card: Card, dtype: str) -> bool:
+    """Whether the towers of that checkpoint are there already."""
+    return _is_whole(home() / "onnx" / _name(card, dtype))
 
 
 def forget(card: Card, dtype: str) -> None:
@@ -102,7 +109,8 @@ def _made_for_now(network: ClipNetwork, dtype: str) -> Path:
 def _export(folder: Path, network: ClipNetwork, dtype: str) -> None:
     from models.clip.onnx_export import export_towers
 
-    names = export_towers(network, folder, half=dtype == "float16")
+    with _EXPORTING:
+        names = export_towers(network, folder, half=dtype == "float16")
     made = {name: (folder / name).stat().st_size for name in names}
     (folder / _MADE).write_text(json.dumps(made))
 
