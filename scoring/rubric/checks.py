@@ -119,14 +119,14 @@ def style(text: Reading) -> Check:
 
 def natural(text: Reading) -> Check:
     """Factor 6, as far as grammar tells: whole sentences, no loop, no markup, nobody who talks as an assistant."""
-    worst = [
-        (match := lists.ASSISTANT.search(text.text), f"talks to the user: {_cut(match)!r}" if match else ""),
-        (is_loop(text.text), "goes round in circles"),
-    ]
-    for bad, reason in worst:
-        if bad:
-            return Check("natural", 0.0, reason)
+    if match := lists.REFUSAL.search(text.text):
+        return Check("natural", 0.0, f"is no description: {_cut(match)!r}")
+    if is_loop(text.text):
+        return Check("natural", 0.0, "goes round in circles")
     part, reasons = 1.0, []
+    if match := lists.ASSISTANT.search(text.text):
+        part -= 0.6
+        reasons.append(f"talks to the user: {_cut(match)!r}")
     if match := lists.MARKUP.search(text.text):
         part -= 0.5
         reasons.append(f"markup: {_cut(match)!r}")

@@ -96,15 +96,22 @@ FRAME_BY_FRAME = re.compile(
     r"|\b(?:at|from)\s+\d+(?:\.\d+)?\s*(?:s|sec|secs|seconds?)\b|(?<!\d)\d{1,2}:\d{2}\s*(?:-|\u2013|to|:)",
     re.I,
 )
+# No description at all: a refusal, or orders to whoever reads it.
+REFUSAL = re.compile(
+    r"\bas an? (?:ai|language model|assistant|large language)\b"
+    r"|\bi(?:'|\u2019)?m sorry\b|\bi am sorry\b|\bi apologi[sz]e\b"
+    r"|\bi (?:can(?:no|'|\u2019)?t|am (?:not able|unable)|could not|couldn['\u2019]t|can not|don['\u2019]t have|do not have)\b"
+    r"|\bi(?:'|\u2019)m (?:not able|unable)\b|\bplease (?:provide|upload|share)\b"
+    r"|\b(?:ignore|disregard|forget)\b[^.!?]{0,30}\b(?:instructions?|rules?|prompts?)\b"
+    r"|\b(?:score|rating)\s*:\s*\d|\bevaluation evidence\b",
+    re.I,
+)
+# A description with an assistant's talk around it.
 ASSISTANT = re.compile(
     r"^\W*(?:sure|certainly|of course|absolutely|okay|ok|great)\b\s*[,!.:]"
     r"|\bhere(?:'|\u2019)?s? (?:is |are )?(?:a|an|the|your|my|some)\b[^.!?]{0,40}\b(?:prompt|description|caption|version|"
     r"rewrite|answer)s?\b"
-    r"|\bas an? (?:ai|language model|assistant|large language)\b"
-    r"|\bi(?:'|\u2019)?m sorry\b|\bi am sorry\b|\bi apologi[sz]e\b"
-    r"|\bi (?:can(?:no|'|\u2019)?t|am (?:not able|unable)|could not|couldn['\u2019]t|can not|don['\u2019]t have|do not have)\b"
-    r"|\bi(?:'|\u2019)m (?:not able|unable)\b"
-    r"|\b(?:let me know|feel free to|hope this helps|would you like|please (?:provide|note|let|upload|share))\b"
+    r"|\b(?:let me know|feel free to|hope this helps|would you like|please (?:note|let))\b"
     r"|\b(?:the|your) (?:provided|given|short) (?:prompt|description|text|input)\b"
     r"|\b(?:rewritten|enhanced|revised|detailed|improved|expanded) (?:prompt|description|version)\s*:",
     re.I,
