@@ -70,7 +70,7 @@ def test_the_gpl_file_beside_the_detector_is_not_taken() -> None:
 def test_parts_come_first_and_once() -> None:
     names = [entry.name for entry in registry().with_parts("builtin")]
     assert names[-1] == "builtin"
-    assert len(names) == len(set(names)) == 4
+    assert len(names) == len(set(names)) == 5
 
 
 @pytest.mark.parametrize(

@@ -134,10 +134,14 @@ class BuiltinEngine:
 
     @cached_property
     def _loaded(self) -> Drawer:
+        from models.fetching.find import find
         from models.registry import registry
         from vidprompter.engines.drawers.choose import make_drawer
 
-        registry().get("builtin").path()  # all parts, before minutes are spent on one of them
+        # All parts that write, before minutes are spent on one of them; the sentence encoder only scores.
+        for entry in registry().with_parts("builtin")[:-1]:
+            if entry.kind != "sentence encoder":
+                find(entry.name)
         return make_drawer(self.model, self.adapter, dtype=self._dtype, device=self._device)
 
     @cached_property

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -34,6 +35,20 @@ PICTURES = 12  # frames that are looked at for things, colours and light
 PICTURE_SIDE = 640
 FIT_FRAMES = 160  # dense frames of one shot that motion is fitted on; the middle of longer shots
 NO_CAMERA = CameraMotion("unknown", 0.0, 0.0)
+
+
+@dataclass(frozen=True)
+class Measured:
+    """A sheet with what it was made from, for those who want to know more than it states.
+
+    seen: things and class probabilities. shown: (T, H, W, 3) uint8, the pictures that things, colours and light were
+    measured on, without bars and blank frames. fits: the motion of each shot of the sheet, None for a single frame.
+    """
+
+    sheet: SceneSheet
+    seen: Seen
+    shown: NDArray[np.uint8]
+    fits: tuple[PairFits | None, ...]
 
 
 class _WholeView:
@@ -116,6 +131,18 @@ def measure_clips(
         InputError: a clip without frames.
         WeightsMissing: as `load_networks`, which `networks` replaces.
     """
+    return measure_fully(pictures, dense, start=start, end=end, networks=networks).sheet
+
+
+def measure_fully(
+    pictures: Clip,
+    dense: Clip,
+    *,
+    start: float | None = None,
+    end: float | None = None,
+    networks: tuple[Detector, Classifier] | None = None,
+) -> Measured:
+    """The sheet as `measure_clips` gives it, with what it was made from; same arguments, same errors."""
     if not len(pictures) or not len(dense):
         raise InputError("the clip has no frames; it needs at least 1 to measure a scene sheet")
     detector, classifier = networks or load_networks()
@@ -138,7 +165,7 @@ def measure_clips(
     )
     longest = max(range(len(shots)), key=lambda i: shots[i].end - shots[i].start)
     info = pictures.info
-    return SceneSheet(
+    sheet = SceneSheet(
         path=info.path,
         duration=round(last - first, 3),
         width=info.width,
@@ -154,6 +181,7 @@ def measure_clips(
         pace=measure_pace(known, cameras, cuts=len(shots) - 1, duration=last - first),
         monochrome=is_monochrome(shown),
     )
+    return Measured(sheet, seen, shown, tuple(fits))
 
 
 def _span(dense: Clip, start: float | None, end: float | None) -> tuple[float, float]:

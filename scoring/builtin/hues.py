@@ -1,0 +1,168 @@
+"""How well a colour word fits measured colours: on the thing itself, or anywhere in the picture."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from scoring.builtin.look import Look, SeenThing
+from scoring.builtin.wear import LOW_WEAR, TOP_WEAR, WEAR
+from vidprompter.facts.claims import MONOCHROME, Claim
+from vidprompter.facts.lexicon import PARTS
+from vidprompter.sheet.colors import NAMES
+
+_INDEX = {name: number for number, name in enumerate(NAMES)}
+# Which measured names a said colour may stand for, and how well: light and shade turn the one into the other.
+_MEANT: dict[str, dict[str, float]] = {
+    "black": {"black": 1, "dark gray": 0.7, "dark blue": 0.3, "dark green": 0.15},
+    "white": {"white": 1, "gray": 0.35, "light blue": 0.3, "beige": 0.3},
+    "gray": {"gray": 1, "dark gray": 1, "white": 0.2, "black": 0.1, "light blue": 0.1},
+    "silver": {"gray": 1, "white": 0.5, "dark gray": 0.4},
+    "red": {"red": 1, "pink": 0.35, "brown": 0.25, "orange": 0.2},
+    "maroon": {"red": 1, "brown": 0.5},
+    "orange": {"orange": 1, "brown": 0.45, "yellow": 0.4, "red": 0.2, "beige": 0.1},
+    "golden": {"yellow": 1, "orange": 1, "brown": 0.6, "beige": 0.6},
+    "brown": {"brown": 1, "beige": 0.35, "orange": 0.35, "red": 0.2, "dark gray": 0.05},
+    "beige": {"beige": 1, "brown": 0.4, "white": 0.25, "yellow": 0.2, "gray": 0.1},
+    "yellow": {"yellow": 1, "orange": 0.35, "beige": 0.25, "green": 0.1},
+    "green": {"green": 1, "dark green": 1, "teal": 0.3, "yellow": 0.1},
+    "teal": {"teal": 1, "light blue": 0.5, "blue": 0.3, "green": 0.2},
+    "blue": {"blue": 1, "light blue": 1, "dark blue": 1, "teal": 0.6, "purple": 0.15},
+    "navy": {"dark blue": 1, "blue": 0.5, "black": 0.3},
+    "purple": {"purple": 1, "pink": 0.25, "dark blue": 0.1, "blue": 0.05},
+    "pink": {"pink": 1, "purple": 0.3, "red": 0.2},
+}
+_SAME = {
+    "grey": "gray", "crimson": "red", "scarlet": "red", "amber": "golden", "gold": "golden", "tan": "beige",
+    "cream": "beige", "emerald": "green", "olive": "green", "turquoise": "teal", "cyan": "teal", "azure": "blue",
+    "violet": "purple", "lavender": "purple", "magenta": "pink",
+}  # fmt: skip
+_ABOVE = frozenset("sky cloud ceiling sun".split())
+_BELOW = frozenset(
+    "ground road street floor grass lawn meadow field carpet rug sand beach snow water sea lake river asphalt tarmac "
+    "pavement sidewalk path track terrain soil ocean pool".split()
+)
+_AROUND = frozenset("wall background backdrop room scene landscape forest mountain hill".split())
+_DARK = ("black", "dark gray")
+NEAR = 0.3  # share of the frame
+# Share of a region's pixels from which a colour speaks for itself, and below which it is not there.
+_OWN, _STUFF, _ANYWHERE = (0.012, 0.35), (0.01, 0.4), (0.0008, 0.2)
+
+
+def weights_of(color: str) -> NDArray[np.float64]:
+    """(17,) how well each measured name fits a said colour, 0-1; zeros for a word that is no colour."""
+    meant = _MEANT.get(_SAME.get(color, color), {})
+    return np.array([meant.get(name, 0.0) for name in NAMES])
+
+
+def same_color(one: str, other: str) -> bool:
+    """Whether two colour words, said or measured ("dark blue", "black and white"), may mean one colour."""
+    parts = [part.strip() for part in other.split(" and ")]
+    return any(part in _INDEX and weights_of(one)[_INDEX[part]] >= 0.5 for part in parts)
+
+
+def color_support(
+    claim: Claim, look: Look, thing: SeenThing | None, person: SeenThing | None
+) -> tuple[float, str]:
+    """How well the colour fits, 0-1, and what was measured there.
+
+    thing: what was seen of the thing itself; person: of whom may wear it.
+    """
+    if claim.said == MONOCHROME:
+        return _monochrome(look)
+    if look.sheet.monochrome and claim.said not in ("black", "white", "gray", "grey", "silver"):
+        return 0.05, "black and white"
+    weights = weights_of(claim.said)
+    regions, (low, high), most = _regions(claim, look, thing, person)
+    regions = [region for region in regions if region.sum() > 0]
+    if not regions:
+        return 0.5, ""
+    fits = [float(region @ weights) for region in regions]
+    best = int(np.argmax(fits))
+    support = _from_share(fits[best], low, high, most)
+    if most > 0.8:
+        # On a thing of its own region the colour that most of it has is the one that is said of it.
+        rival = max(float(regions[best] @ weights_of(other)) for other in _MEANT)
+        support *= 0.65 + 0.35 * fits[best] / max(rival, 1e-6)
+    dark = float(sum(regions[best][_INDEX[name]] for name in _DARK))
+    if claim.said not in ("black", "white", "gray", "grey"):
+        # In the dark every colour is near black: it may be there and not be seen.
+        support += 0.5 * max(0.0, dark - 0.3) * (0.45 - support) if support < 0.45 else 0.0
+    return support, _names(regions[best])
+
+
+def _from_share(share: float, low: float, high: float, most: float) -> float:
+    """0.05 at `low`, `most` at `high`, straight in the logarithm; a little slope beyond, so that more is better."""
+    at = float(np.log(max(share, 1e-6) / low) / np.log(high / low))
+    if at <= 0:
+        return 0.05 * float(np.exp(max(at, -2.0)))
+    if at >= 1:
+        return most + 0.03 * min(1.0, (share - high) / (1 - high + 1e-9))
+    return 0.05 + (most - 0.05) * at
+
+
+Region = NDArray[np.float64]
+
+
+def _regions(
+    claim: Claim, look: Look, thing: SeenThing | None, person: SeenThing | None
+) -> tuple[list[Region], tuple[float, float], float]:
+    """Where to look for the colour of a thing: colour shares, the two limits, and the most it can prove."""
+    noun = claim.noun
+    if noun in WEAR and thing is None and person is not None and person.confidence >= 0.5:
+        return _worn(noun, person), _OWN, 0.9
+    if thing is not None and thing.counts and any(thing.counts):
+        bands = thing.colors.astype(np.float64)
+        if thing.kind == "person":
+            return _worn("clothes", thing), _OWN, 0.9
+        return [bands.mean(axis=0), *(0.6 * bands)], _OWN, 0.9
+    whole = _often(look)
+    if noun in _ABOVE:
+        return [whole[0]], _STUFF, 0.9
+    if noun in _BELOW:
+        return [whole[1:].mean(axis=0)], _STUFF, 0.9
+    if noun in _AROUND:
+        return [whole.mean(axis=0)], _STUFF, 0.85
+    own: list[Region] = []
+    if noun in PARTS or claim.noun_kind == "part":
+        # Parts are on things: what is on none of them counts less.
+        own = [
+            0.3 * band
+            for t in look.things
+            if t.confidence > 0.4 and t.counts
+            for band in t.colors.astype(np.float64)
+        ]
+    return [whole.mean(axis=0), *own], _ANYWHERE, 0.75
+
+
+def _worn(noun: str, person: SeenThing) -> list[Region]:
+    top, middle, low = person.colors.astype(np.float64)
+    if noun in TOP_WEAR:
+        return [top]
+    if noun in LOW_WEAR:
+        return [low, 0.6 * middle]
+    # Of someone near, the chest fills the lower third, and the face the others.
+    return [low, 0.5 * middle] if person.area > NEAR else [middle, low]
+
+
+def _often(look: Look) -> NDArray[np.float64]:
+    """(3, 17) colour shares of the picture's bands: half of all pictures, half of the three that show most of each."""
+    bands = look.bands.astype(np.float64)
+    top = np.sort(bands, axis=0)[-3:].mean(axis=0)
+    return np.asarray(0.5 * bands.mean(axis=0) + 0.5 * top)
+
+
+def _monochrome(look: Look) -> tuple[float, str]:
+    if look.sheet.monochrome:
+        return 0.96, "black and white"
+    gray = sum(
+        float(look.bands[..., _INDEX[name]].mean()) for name in ("black", "dark gray", "gray", "white")
+    )
+    return (0.3 if gray > 0.93 else 0.08), "colours"
+
+
+def _names(region: Region, count: int = 2) -> str:
+    order: Sequence[int] = np.argsort(-region, kind="stable").tolist()
+    return ", ".join(NAMES[n] for n in order[:count] if region[n] > 0.05)
