@@ -17,7 +17,6 @@ import sqlite3
 import threading
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
 from pathlib import Path
 
 from scoring.features.shard import DamagedShard, Feature, Shard, write_shard
@@ -75,10 +74,13 @@ class FeatureCache:
         """Those of `keys` that are there."""
         found: dict[bytes, Feature] = {}
         wanted = list(dict.fromkeys(keys))
-        with self._use() as db:
-            if db is not None:
-                for shard, name, rows in _places(db, wanted):
-                    found.update(self._read(db, shard, name, rows))
+
+        def read(db: sqlite3.Connection) -> None:
+            for shard, name, rows in _places(db, wanted):
+                found.update(self._read(db, shard, name, rows))
+
+        if wanted:
+            self._use(read)
         return found
 
     def put(self, features: Mapping[bytes, Feature]) -> None:
@@ -86,12 +88,15 @@ class FeatureCache:
         by_width: dict[int, list[tuple[bytes, Feature]]] = {}
         for key, feature in features.items():
             by_width.setdefault(len(feature.vector), []).append((key, feature))
-        with self._use() as db:
-            if db is not None:
-                for rows in by_width.values():
-                    self._write(db, rows)
-                self._merge(db)
-                self._shrink(db)
+
+        def write(db: sqlite3.Connection) -> None:
+            for rows in by_width.values():
+                self._write(db, rows)
+            self._merge(db)
+            self._shrink(db)
+
+        if by_width:
+            self._use(write)
 
     def close(self) -> None:
         """Closes the index; the next use opens it again."""
@@ -171,37 +176,40 @@ class FeatureCache:
     def _shards(self) -> Path:
         return self.folder / "shards"
 
-    @contextmanager
-    def _use(self) -> Iterator[sqlite3.Connection | None]:
-        """The index, or None where the cache is off; errors inside end what is done, and no more."""
+    def _use(self, action: Callable[[sqlite3.Connection], None]) -> None:
+        """Has `action` done on the index, where the cache is on; an error ends what is done, and no more."""
         with self._lock:
             if self._off:
-                yield None
                 return
             try:
                 if self._db is None or self._process != os.getpid():
-                    self._connect()
-                yield self._db
+                    self._db = self._connect()
+                action(self._db)
             except sqlite3.DatabaseError as error:
                 self._index_failed(error)
             except OSError as error:
-                self._give_up(os.strerror(error.errno) if error.errno else str(error))
+                self._give_up(os.strerror(error.errno) if error.errno else str(error.args[-1]))
 
-    def _connect(self) -> None:
+    def _connect(self) -> sqlite3.Connection:
         self._process = os.getpid()
         self._shards.mkdir(parents=True, exist_ok=True)
         if not os.access(self._shards, os.W_OK):
             raise OSError(errno.EACCES, os.strerror(errno.EACCES))
         # A connection of the process that this one was forked from is left alone.
-        self._db = sqlite3.connect(self._index, timeout=_BUSY_SECONDS, check_same_thread=False)
-        version = self._db.execute("PRAGMA user_version").fetchone()[0]
-        if version not in (0, VERSION):
-            raise OSError(0, f"its index is of version {version}, this VidPrompter writes {VERSION}")
-        self._db.execute("PRAGMA journal_mode = WAL")
-        self._db.execute("PRAGMA synchronous = NORMAL")
-        if version == 0:
-            self._db.executescript(_SCHEMA)
-        self._sweep(self._db)
+        db = sqlite3.connect(self._index, timeout=_BUSY_SECONDS, check_same_thread=False)
+        try:
+            version = db.execute("PRAGMA user_version").fetchone()[0]
+            if version not in (0, VERSION):
+                raise OSError(0, f"its index is of version {version}, this VidPrompter writes {VERSION}")
+            db.execute("PRAGMA journal_mode = WAL")
+            db.execute("PRAGMA synchronous = NORMAL")
+            if version == 0:
+                db.executescript(_SCHEMA)
+            self._sweep(db)
+        except BaseException:
+            db.close()
+            raise
+        return db
 
     @property
     def _index(self) -> Path:
