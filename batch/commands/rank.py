@@ -97,7 +97,7 @@ def _rank_file(options: dict[str, Any]) -> int:
     from batch.score.direct import key_of
     from batch.score.jobs import ScoreSettings, beam_rows
     from batch.score.ranked import Ranking
-    from batch.score.run import ScoreOptions, ScoreRun, check_out, default_out
+    from batch.score.run import RANK_STAGE, ScoreOptions, ScoreRun, check_out, default_out
     from batch.score.tables import format_of, read_rows
     from batch.score.views import WholeOutput, form_for
 
@@ -121,7 +121,7 @@ def _rank_file(options: dict[str, Any]) -> int:
                 options["retry_failed"],
                 is_quiet=True,
                 completes=False,
-                stage="rank",
+                stage=RANK_STAGE,
             ),
             evaluator,
             Talk(answer, say),
@@ -153,7 +153,7 @@ def _tell(out: Path, run: Any, ranking: Any, as_json: bool) -> None:
     margin = told["mean_margin"]
     lines = [
         *run.tally.lines(),
-        f"{told['candidates']} candidates of {told['clips']} clips; {told['written']} rows written"
+        f"{told['candidates']} candidates of {told['clips']} clips; rows written: {told['written']}"
         + (f", {told['left_out']} left out" if told["left_out"] else ""),
     ]
     if margin is not None:

@@ -13,7 +13,6 @@ from typing import Any
 from batch.caption.run import Talk
 from batch.cli import EXIT_FAILED, EXIT_INTERRUPTED
 from batch.score.compare import Comparison, Model, compare, task_of_row
-from batch.score.flat import nested
 from batch.score.jobs import ScoreSettings, digest_of
 from batch.score.run import ScoreOptions, ScoreRun
 from batch.score.tables import FORMATS, Numbered, read_rows
@@ -157,9 +156,8 @@ class Evaluation:
 
     def _rows(self, path: Path, tasks: frozenset[int]) -> Iterator[Numbered]:
         for number, row in read_rows(path):
-            one = nested(row)
-            if self._task(one) in tasks:
-                yield Numbered(number, one)
+            if self._task(row) in tasks:
+                yield Numbered(number, row)
 
     def _tasks(self, path: Path) -> set[int]:
         found = set()

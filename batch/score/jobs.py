@@ -109,11 +109,12 @@ def job_of(text: str, key: str) -> ScoreJob:
 class Places:
     """Makes jobs of the rows of one file. Relative paths start from `root` and cannot leave it."""
 
-    def __init__(self, shown: str, root: Path, settings: ScoreSettings) -> None:
-        """shown: how messages call the file."""
+    def __init__(self, shown: str, root: Path, settings: ScoreSettings, *, ranks: bool = False) -> None:
+        """shown: how messages call the file. ranks: rows will get ranks too."""
         self._shown = shown
         self._root = os.path.abspath(root)  # noqa: PTH100 - links stay links
         self._settings = settings
+        self._ranks = ranks
 
     def job(self, number: int, row: dict[str, Any]) -> ScoreJob:
         """The job of a row. What is wrong with it is its `problem`.
@@ -160,23 +161,15 @@ class Places:
         return ClipEntry(path, self._root, start=start, end=end, listed=True)
 
     def _check_columns(self, row: Mapping[str, Any], where: str) -> None:
-        if isinstance(row.get("evaluators"), list):
-            return
-        ours = (*NESTED, *(BEAM if self._settings.beams else ()))
+        is_scored = isinstance(row.get("evaluators"), list)
+        ours: list[str] = []
+        if not is_scored:
+            ours += [*NESTED, *(BEAM if self._settings.beams else ())]
+        if self._ranks and not (is_scored and "rank_value" in row):
+            ours += RANK
         if taken := [name for name in ours if name in row]:
-            raise InputError(f"{where} has a column {taken[0]!r}, where scores would go; rename it")
-
-
-def check_rank_columns(row: Mapping[str, Any], where: str) -> None:
-    """Nothing.
-
-    Raises:
-        InputError: the row has a column of its own where ranks would go.
-    """
-    if "rank_value" in row and isinstance(row.get("evaluators"), list):
-        return
-    if taken := [name for name in RANK if name in row]:
-        raise InputError(f"{where} has a column {taken[0]!r}, where its rank would go; rename it")
+            what = "its rank" if taken[0] in RANK else "scores"
+            raise InputError(f"{where} has a column {taken[0]!r}, where {what} would go; rename it")
 
 
 def candidate_of(job: ScoreJob, settings: ScoreSettings) -> Candidate:

@@ -17,6 +17,7 @@ from batch.caption.summary import write_summary
 from batch.cli import EXIT_FAILED, EXIT_INTERRUPTED
 from batch.progress import Progress
 from batch.score.flow import End, score_rows
+from batch.score.flat import nested
 from batch.score.jobs import Places, ScoreJob, ScoreSettings, candidate_of, job_of
 from batch.score.report import Report, report_of, report_table
 from batch.score.rows import row_text
@@ -28,7 +29,7 @@ from vidprompter.runs.run import Rules, Run, StageRows
 from vidprompter.scores import Evaluator
 from vidprompter.video.files import show
 
-STAGE = "score"
+STAGE, RANK_STAGE = "score", "rank"
 CHUNK_ROWS = 1000
 
 
@@ -117,13 +118,14 @@ class ScoreRun:
                     f"{source} row {first.number} has no column {column!r}; its columns are {there}: "
                     f"say which one with --{what}-column NAME{',' if blind else ''}{blind}"
                 )
-        places = Places(source, self.options.root, self.settings)
+        places = Places(source, self.options.root, self.settings, ranks=self.options.stage == RANK_STAGE)
         self._warn_of_root(first.row)
 
         def jobs() -> Iterator[ScoreJob]:
             row: Numbered | None = first
             while row is not None:
-                for one in self.expand(row.row) if self.expand else [row.row]:
+                told = nested(row.row)
+                for one in self.expand(told) if self.expand else [told]:
                     yield places.job(row.number, one)
                 row = next(rows, None)
 

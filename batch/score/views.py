@@ -150,7 +150,7 @@ class CsvForm:
         names = list(dict.fromkeys(name for row in rows() for name in flat(row)))
         text = io.TextIOWrapper(file, encoding="utf-8", errors="surrogateescape", newline="")
         try:
-            writer = csv.DictWriter(text, names, dialect=self._dialect, restval="", lineterminator="\n")
+            writer = csv.DictWriter(text, names, dialect=self._dialect, restval="")  # RFC 4180's line ends
             writer.writeheader()
             for row in rows():
                 writer.writerow({name: _told(value) for name, value in flat(row).items()})

@@ -65,7 +65,7 @@ def test_captions_from_a_file_and_from_stdin(
     here: Path, vidprompter: Command, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     (here / "l.txt").write_text("two walls\n\n  three walls \u2028 here\n")
-    monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO("a\r\n\nb\n".encode())))
+    monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(b"a\r\n\nb\n")))
     done = vidprompter("score", "c1.mp4", "one wall", "-", "--from", "l.txt", "--json")
     assert [one["caption"] for one in json.loads(done.out)] == [
         "one wall", "a", "b", "two walls", "three walls \u2028 here",
