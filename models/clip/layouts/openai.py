@@ -66,7 +66,7 @@ def config_of(state: State, *, rename: str = "", vision: str = "visual.") -> Cli
         patch_size=patch,
         vision=_tower(sizes, vision, "visual.", width),
         text=_tower(sizes, rename, "", text_width),
-        embed_dim=sizes.most(_EMBED, vision, rename),
+        embed_dim=sizes.shared(vision + "proj", rename + "text_projection"),
         context=LONG_CONTEXT if long else 77,
         kept_positions=KEPT_POSITIONS if long else None,
         vocab_size=VOCAB_SIZE,
@@ -96,7 +96,7 @@ _TEXT_WIDTHS = (
     ("ln_final.bias", 0),
     ("text_projection", 0),
 )
-_EMBED = (("proj", 1), ("text_projection", 1))
+_HIDDEN = (("c_fc.bias", 0), ("c_fc.weight", 0), ("c_proj.weight", 1))
 
 
 class _Sizes:
@@ -126,6 +126,22 @@ class _Sizes:
                 f"{self.state.where} is no whole checkpoint: {prefixes[0] + next(iter(facts))[0]!r} is missing"
             )
         return votes.most_common(1)[0][0]
+
+    def shared(self, name: str, other: str) -> int:
+        """The last size of two tensors; there is no third that could tell which of them is wrong."""
+        one, two = self.state.shapes.get(name, ()), self.state.shapes.get(other, ())
+        if one and two and one[-1] != two[-1]:
+            shapes = " and ".join(
+                f"{key!r} is {'x'.join(map(str, size))}" for key, size in ((name, one), (other, two))
+            )
+            raise WeightsCorrupt(
+                f"{self.state.where} is no whole checkpoint: {shapes}; their widths must be equal"
+            )
+        if not one and not two:
+            raise WeightsCorrupt(
+                f"{self.state.where} is no whole checkpoint: {name!r} is missing; fetch it again"
+            )
+        return (one or two)[-1]
 
     def wrong(self, name: str, what: str) -> WeightsCorrupt:
         found = "x".join(map(str, self.of(name))) or "a single number"
@@ -159,5 +175,7 @@ def _tower(sizes: _Sizes, prefix: str, tower: str, width: int) -> Tower:
             f"{prefix + 'transformer'!r}; a file alone cannot tell its heads, so give the folder with its config"
         )
     heads = published[layers] if published is not None else width // _HEAD_WIDTH
-    hidden = sizes.most([(f"transformer.resblocks.{n}.mlp.c_fc.bias", 0) for n in range(layers)], prefix)
+    mlps = [f"transformer.resblocks.{n}.mlp." for n in range(layers)]
+    facts = [(mlp + name, axis) for mlp in mlps for name, axis in _HIDDEN]
+    hidden = sizes.most(facts, prefix)
     return Tower(width, layers, heads, hidden)

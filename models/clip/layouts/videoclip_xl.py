@@ -9,10 +9,9 @@ from models.clip.config import ClipConfig
 from models.clip.layouts.openai import config_of
 from models.clip.layouts.slots import Layout, Slot
 from models.clip.state import Shape, State
-from models.errors import WeightsCorrupt
 
 TEXT, VISION = "text_model.", "vision_model.vision_encoder."
-_TIMES = VISION + "temporal_positional_embedding"
+VIDEO_FRAMES = 8
 
 
 def _slot(name: str) -> Slot:
@@ -31,13 +30,9 @@ VIDEOCLIP_XL = Layout("VideoCLIP-XL", _slot, _harmless)
 
 
 def video_config_of(state: State) -> ClipConfig:
-    """The sizes of the network that `state` holds.
+    """The sizes of the network that `state` holds; it has 8 moments, as the only published one.
 
     Raises:
         WeightsCorrupt: as `config_of`.
     """
-    times = state.shapes.get(_TIMES, ())
-    if len(times) != 3:
-        found = "is missing" if _TIMES not in state.shapes else "has no three axes"
-        raise WeightsCorrupt(f"{state.where} is no whole checkpoint: {_TIMES!r} {found}; fetch it again")
-    return replace(config_of(state, rename=TEXT, vision=VISION), video_frames=times[1])
+    return replace(config_of(state, rename=TEXT, vision=VISION), video_frames=VIDEO_FRAMES)

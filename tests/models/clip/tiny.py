@@ -36,7 +36,7 @@ def clip_tensors(*, width: int = 64, context: int = 77, seed: int = 0) -> Tensor
     return out
 
 
-def videoclip_tensors(*, width: int = 64, frames: int = 8, seed: int = 0) -> Tensors:
+def videoclip_tensors(*, width: int = 64, seed: int = 0) -> Tensors:
     """A VideoCLIP-XL under its names."""
     text = clip_tensors(width=width, context=248, seed=seed)
     vision = _vision(_Draw(seed + 1), "vision_model.vision_encoder.", width)
@@ -46,7 +46,7 @@ def videoclip_tensors(*, width: int = 64, frames: int = 8, seed: int = 0) -> Ten
     return {
         **{f"text_model.{name}": tensor for name, tensor in text.items() if not name.startswith("visual.")},
         "vision_model.temp": np.array(0.01, np.float32),
-        "vision_model.vision_encoder.temporal_positional_embedding": _Draw(seed + 2)((1, frames, width)),
+        "vision_model.vision_encoder.temporal_positional_embedding": _Draw(seed + 2)((1, 8, width)),
         **vision,
     }
 
@@ -82,9 +82,9 @@ def write_long_clip(path: Path, *, width: int = 64, seed: int = 0) -> Path:
     return save_pickle(clip_tensors(width=width, context=248, seed=seed), path)
 
 
-def write_videoclip_xl(path: Path, *, width: int = 64, frames: int = 8, seed: int = 0) -> Path:
+def write_videoclip_xl(path: Path, *, width: int = 64, seed: int = 0) -> Path:
     """Writes a VideoCLIP-XL as `VideoCLIP-XL.bin` is laid out, and gives the path back."""
-    return save_pickle(videoclip_tensors(width=width, frames=frames, seed=seed), path)
+    return save_pickle(videoclip_tensors(width=width, seed=seed), path)
 
 
 def save_pickle(tensors: Tensors, path: Path, *, prefix: str = "", within: str | None = None) -> Path:
