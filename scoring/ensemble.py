@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from vidprompter.engines.protocol import Reports
 from vidprompter.errors import InputError, VidPrompterError
 from vidprompter.scores import Evaluator, EvaluatorIdentity, Outcome, Score, Scored
 from vidprompter.tasks import Request
@@ -46,6 +47,11 @@ class Ensemble:
             for n, answer in zip(alive, answers, strict=True):
                 outcomes[n] = _joined(outcomes[n], answer)
         return [self._with_means(outcome) for outcome in outcomes]
+
+    def summary(self) -> str:
+        """What members say when the work is over, such as how well a judge agrees with itself; "" for nothing."""
+        told = (member.summary() for member in self._members if isinstance(member, Reports))
+        return "; ".join(line for line in told if line)
 
     def close(self) -> None:
         """See `vidprompter.scores.Evaluator`."""

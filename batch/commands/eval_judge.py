@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import click
 
 from batch.commands.score import answer, say
-from scoring.names import EvaluatorOptions, make_evaluator
+from scoring.names import EvaluatorOptions
 from vidprompter.engines.options import EngineOptions
 from vidprompter.errors import InputError
 
@@ -91,6 +91,8 @@ def judge_command(
 ) -> int:
     """Puts the parts together; see the help text."""
     from scoring.judge.calibrate import calibrate, calibration_items
+    from scoring.judge.evaluator import JudgeEvaluator
+    from scoring.rubric import RubricEvaluator
 
     if rubric and judge is not None:
         raise InputError(f"--rubric and --judge {judge} are two evaluators; name one of them")
@@ -104,7 +106,7 @@ def judge_command(
         seed=seed,
     )
     texts = calibration_items(items)
-    evaluator = make_evaluator(["rubric" if rubric else "judge"], options, say)
+    evaluator = RubricEvaluator() if rubric else JudgeEvaluator(options, say)
     try:
         found = calibrate(evaluator, texts)
     finally:

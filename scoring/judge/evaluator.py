@@ -9,7 +9,7 @@ from typing import Any
 
 from scoring.ensemble import check_lengths
 from scoring.judge.agreement import Agreement, AgreementTally
-from scoring.judge.asking import digest, instruction, judge_template
+from scoring.judge.asking import digest, instruction, judge_template, without_control
 from scoring.judge.parse import Parsed, parse_score
 from scoring.names import EvaluatorOptions
 from vidprompter.engines.choose import make_engine
@@ -73,7 +73,8 @@ class _Asked:
         """What came back: a mark, an answer without one, or an error."""
         self.answers += 1
         if isinstance(answer, Prompt):
-            found = parse_score(answer.text, judged=self.text, cut=answer.finish == "length")
+            shown = without_control(self.text)
+            found = parse_score(answer.text, judged=shown, cut=answer.finish == "length")
             if isinstance(found, Parsed):
                 self.marks[repeat] = found
             else:
