@@ -16,8 +16,8 @@ from batch.caption.run import FAILURES_SHOWN, Talk, shown
 from batch.caption.summary import write_summary
 from batch.cli import EXIT_FAILED, EXIT_INTERRUPTED
 from batch.progress import Progress
-from batch.score.flow import End, score_rows
 from batch.score.flat import nested
+from batch.score.flow import End, score_rows
 from batch.score.jobs import Places, ScoreJob, ScoreSettings, candidate_of, job_of
 from batch.score.report import Report, report_of, report_table
 from batch.score.rows import row_text

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any, BinaryIO, Protocol
 
 from batch.outputs.whole import write_whole, writing
-from batch.score.flat import flat
+from batch.score.flat import ADDED, flat, flat_name
 from batch.score.rows import row_text
 from batch.score.tables import BYTES, bytes_of, check_schema, format_of, is_cast, parquet_schema_of
 from vidprompter.runs.output import Output, Row, Rows
@@ -184,24 +184,26 @@ def _columns(given: dict[str, Any], rows: Iterator[dict[str, Any]]) -> dict[str,
     """Name -> type of every column: as given, or else what holds all of its values."""
     import pyarrow as pa
 
-    found: dict[str, str] = dict.fromkeys(given, "")
+    found: dict[str, str] = {}
+    ours = set(ADDED)
     for row in rows:
+        ours.update(
+            flat_name(word, name) for name in row.get("scores") or {} for word in ("score", "truncated")
+        )
         for name, value in flat(row).items():
             kind = _kind(value)
             before = found.get(name, "")
             found[name] = kind if not before or before == kind else _wider(before, kind)
-    # a column without any value may be one of numbers next time: text holds all of it
     plain = {"bool": pa.bool_(), "int": pa.int64(), "float": pa.float64()}
+    was_scored = "evaluators" in given  # then columns of other evaluators have gone
+    kept = [name for name in given if name in found or not was_scored]
     return {
-        name: given[name] if name in given and not _is_ours(name) else plain.get(kind, pa.string())
-        for name, kind in found.items()
+        # a column without any value: text holds whatever comes next time
+        name: given[name]
+        if name in given and name not in ours
+        else plain.get(found.get(name, ""), pa.string())
+        for name in dict.fromkeys([*kept, *found])
     }
-
-
-def _is_ours(name: str) -> bool:
-    return name in ("mean", "score_flags", "best_beam", "rank", "rank_value", "margin") or name.startswith(
-        ("score_", "truncated_")
-    )
 
 
 def _kind(value: Any) -> str:
