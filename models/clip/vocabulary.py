@@ -92,10 +92,12 @@ def _from_tokenizer_json(file: Path) -> Vocabulary:
             f"{file}: end_of_word_suffix is {model.get('end_of_word_suffix')!r}; CLIP's is {_SUFFIX!r}"
         )
     added = {str(one["content"]): one["id"] for one in row.get("added_tokens") or () if "content" in one}
-    return _checked(file, {**model["vocab"], **added}, model["merges"])
+    return _checked(file, {**model["vocab"], **added}, model["merges"], frozenset(added))
 
 
-def _checked(file: Path, tokens: dict[str, Any], merges: list[Any]) -> Vocabulary:
+def _checked(
+    file: Path, tokens: dict[str, Any], merges: list[Any], added: frozenset[str] = frozenset()
+) -> Vocabulary:
     pairs = [tuple(one.split()) if isinstance(one, str) else tuple(one) for one in merges]
     for pair in pairs:
         if len(pair) != 2 or not all(part in tokens for part in (*pair, "".join(pair))):
@@ -112,6 +114,12 @@ def _checked(file: Path, tokens: dict[str, Any], merges: list[Any]) -> Vocabular
     for letter in byte_letters().values():
         if letter not in tokens or letter + _SUFFIX not in tokens:
             raise WeightsCorrupt(f"{file} lacks the token {letter!r} or {letter + _SUFFIX!r}; fetch it again")
+    letters = {letter + end for letter in byte_letters().values() for end in ("", _SUFFIX)}
+    made = {"".join(pair) for pair in pairs}
+    if idle := tokens.keys() - letters - made - added - {*_STARTS, *_ENDS}:
+        raise WeightsCorrupt(
+            f"{file}: no merge makes the token {min(idle)!r} and {len(idle) - 1} more; its merges are not whole"
+        )
     return Vocabulary(tokens, [(left, right) for left, right in pairs], start, end)
 
 
