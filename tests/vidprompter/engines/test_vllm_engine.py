@@ -230,3 +230,17 @@ def test_how_it_is_loaded(located: Located, stand_in: StandIn) -> None:
     stand_in.settings = {}
     engine.load()
     assert stand_in.settings
+
+
+def test_an_instruction_is_asked_as_it_stands_and_its_answer_comes_raw(
+    located: Located, stand_in: StandIn
+) -> None:
+    plain = Request(
+        Task.SHORT_TO_PROMPT, instruction="How many {words}?\nSay a number.", sampling=IDEA.sampling
+    )
+    [answer] = VllmEngine(located).generate_batch([plain])
+    [(_, prompts, _)] = stand_in.calls
+    context = stand_in.tokenizer.decode(prompts[0]["prompt_token_ids"])
+    assert "\nHow many {words}?\nSay a number.<|im_end|>" in context
+    assert isinstance(answer, Prompt)
+    assert answer.text == "A cat.\nOn a roof."
