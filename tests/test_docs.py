@@ -153,9 +153,12 @@ def test_every_public_name_is_documented() -> None:
 def test_every_output_field_is_documented() -> None:
     from batch.caption.rows import CaptionRow
     from batch.expand import ExpandRow
+    from batch.score.compare import EvalCell
+    from batch.score.fields import BeamColumns, BeamScore, RankAnswer, RankColumns, ScoreAnswer, ScoredColumns
     from vidprompter.sheet.types import CameraMotion, ColorFact, ObjectFact, SceneSheet, Shot
 
     page = (ROOT / "docs" / "output_fields.md").read_text(encoding="utf-8")
     shapes = (CaptionRow, ExpandRow, SceneSheet, Shot, CameraMotion, ColorFact, ObjectFact)
+    shapes += (ScoreAnswer, RankAnswer, ScoredColumns, BeamColumns, BeamScore, RankColumns, EvalCell)
     fields = {name for shape in shapes for name in shape.__annotations__}
     assert sorted(name for name in fields if f"`{name}`" not in page) == []

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -28,18 +30,34 @@ def plot(comparison: Comparison, folder: Path) -> list[Path]:
     Raises:
         OutputError: they cannot be written.
     """
-    figure = draw(comparison)
     paths = []
-    for kind, more in (("png", {"dpi": 160}), ("svg", {"metadata": {"Date": None}})):
-        path = folder / f"plot.{kind}"
-        write_whole(path, lambda file, kind=kind, more=more: figure.savefig(file, format=kind, **more))  # type: ignore[misc]
-        paths.append(path)
+    with _settings():
+        figure = draw(comparison)
+        for kind, more in (("png", {"dpi": 160}), ("svg", {"metadata": {"Date": None}})):
+            path = folder / f"plot.{kind}"
+            write_whole(path, lambda file, kind=kind, more=more: figure.savefig(file, format=kind, **more))  # type: ignore[misc]
+            paths.append(path)
     return paths
+
+
+@contextmanager
+def _settings() -> Iterator[None]:
+    """While entered, the same numbers give the same picture."""
+    from matplotlib import rc_context
+
+    # Ids in the SVG come from the salt; its text stays text, in whatever font the reader has.
+    plain = rc_context(
+        {"svg.hashsalt": "vidprompter", "svg.fonttype": "none", "font.size": 9, "text.parse_math": False}
+    )
+    with plain, warnings.catch_warnings():
+        warnings.filterwarnings(
+            "ignore", message="Glyph .* missing"
+        )  # a name in a script that the font lacks
+        yield
 
 
 def draw(comparison: Comparison) -> Figure:
     """The figure: a row of panels for each task, the models from top to bottom in each."""
-    from matplotlib import rc_context
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 
@@ -50,11 +68,7 @@ def draw(comparison: Comparison) -> Figure:
     names = [_short(model.name) for model in comparison.models]
     margin = 0.5 + 0.075 * max(map(len, names))
     panel = 0.9 + 0.27 * len(names)
-    # the same picture from the same numbers: ids in SVG come from this salt
-    with rc_context({"svg.hashsalt": "vidprompter", "font.size": 9}), warnings.catch_warnings():
-        warnings.filterwarnings(
-            "ignore", message="Glyph .* missing"
-        )  # a name in a script that the font lacks
+    with _settings():
         figure = Figure(
             figsize=(margin + 2.9 * widest, 0.35 + (panel + 0.5) * len(by_task)), layout="constrained"
         )
