@@ -139,12 +139,14 @@ def _open_clip(kind: str, text: str, known: Registry) -> Found:
             f"no model called {text!r}; "
             + (f"did you mean {' or '.join(near)}?" if near else _what_there_is(kind))
         )
+    config = open_clip_config(Path(model), open_clip.get_model_config(model))  # refuses what is no such CLIP
     if tag is None and _USUAL_TAG not in tags:
-        raise UnknownModel(f"open_clip has several weights for {model!r}; name one: {_some(model, tags)}")
+        raise UnknownModel(
+            f"open_clip has no {_USUAL_TAG!r} weights for {model!r}; name one: {_some(model, tags)}"
+        )
     tag = tag or _USUAL_TAG
     if tag not in tags:
         raise UnknownModel(f"open_clip has no weights {tag!r} for {model!r}; there are: {_some(model, tags)}")
-    config = open_clip_config(Path(model), open_clip.get_model_config(model))  # refuses what is no such CLIP
     row = open_clip.get_pretrained_cfg(model, tag)
     repo = "/".join(str(row.get("hf_hub") or "").split("/")[:2]).strip("/")
     if not is_hub_id(repo):

@@ -164,4 +164,5 @@ class _Handler(BaseHTTPRequestHandler):
 
 def _etag(name: str, content: bytes) -> str:
     """What the hub takes: the sha256 of weights, the git name of other files (here: a sha1)."""
-    return (hashlib.sha256 if name.endswith(".safetensors") else hashlib.sha1)(content).hexdigest()
+    large = name.endswith((".safetensors", ".bin", ".pt"))
+    return (hashlib.sha256 if large else hashlib.sha1)(content).hexdigest()
