@@ -45,8 +45,9 @@ def pull_command(names: tuple[str, ...], yes: bool, update: bool, as_json: bool)
     """Fetch the weights called NAME (default: builtin), with all they need.
 
     NAME is one of `vidprompter models list`, or any model of the hub: ORG/NAME or ORG/NAME@REVISION. Of the hub only
-    safetensors, settings, tokenizers and model cards are fetched: never pickles, never code. An interrupted pull goes
-    on where it stopped. What is here already is checked, and fetched again if damaged. Prints the folder of each NAME.
+    safetensors, settings, tokenizers and model cards are fetched: never code, and no pickles but for long-clip-l and
+    videoclip-xl, of which nothing but tensors is read. An interrupted pull goes on where it stopped. What is here
+    already is checked, and fetched again if damaged. Prints the folder of each NAME.
     """
     from batch.weights import plan, pull, talk
 
