@@ -130,7 +130,7 @@ def _rank_file(options: dict[str, Any]) -> int:
         )
         code = run.execute(read_rows(captions))
         if code == EXIT_INTERRUPTED:
-            say(f"ranks are written when all is scored; {out} was not touched")
+            say(f"ranks are written when all rows are scored; {out} was not touched")
             return code
         _tell(out, run, ranking, options["as_json"])
         return code

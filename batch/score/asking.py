@@ -56,6 +56,9 @@ class Asking:
             return self._fault(requests, texts, error)
         if len(found) != len(requests):
             raise GenerationError(f"an evaluator gave {len(found)} results for {len(requests)} requests")
+        for outcome, its in zip(found, texts, strict=True):
+            if not isinstance(outcome, VidPrompterError) and len(outcome) != len(its):
+                raise GenerationError(f"an evaluator gave {len(outcome)} scores for {len(its)} texts")
         self._scored += sum(not isinstance(one, VidPrompterError) for one in found)
         return found
 

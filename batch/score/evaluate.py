@@ -139,7 +139,14 @@ class Evaluation:
         run = ScoreRun(
             settings,
             ScoreOptions(
-                path, root, out, RowFile, retry_failed=options.retry_failed, is_quiet=True, tells_others=False
+                path,
+                root,
+                out,
+                RowFile,
+                retry_failed=options.retry_failed,
+                is_quiet=True,
+                tells_others=False,
+                is_kept=options.out is not None,
             ),
             part.evaluator,
             self.talk,

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, is_dataclass
 from typing import Any, TypedDict
 
 from batch.caption.rows import ErrorField
-from vidprompter.scores import EvaluatorIdentity, Scored
+from vidprompter.scores import EvaluatorIdentity, Score, Scored
+
+NOT_FINITE = "not_finite"
 
 
 class ScoreFields(TypedDict):
@@ -79,7 +82,12 @@ def score_fields(scored: Scored) -> ScoreFields:
 
 def flags_of(scored: Scored) -> list[str]:
     """All flags as "evaluator:flag", in the evaluators' order."""
-    return [f"{one.evaluator}:{flag}" for one in scored.scores for flag in one.flags]
+    return [f"{one.evaluator}:{flag}" for one in scored.scores for flag in (*one.flags, *_not_finite(one))]
+
+
+def _not_finite(score: Score) -> tuple[str, ...]:
+    """A flag where the number is none ("NaN"), which JSON cannot say."""
+    return (NOT_FINITE,) if score.value is not None and not math.isfinite(score.value) else ()
 
 
 def details_of(scored: Scored) -> dict[str, Any]:
@@ -93,13 +101,15 @@ def identities_json(identities: Sequence[EvaluatorIdentity]) -> list[dict[str, A
 
 
 def plain(value: Any) -> Any:
-    """`value` with nothing in it but what JSON knows, numbers of numpy made Python's."""
+    """`value` with nothing in it but what JSON knows: numbers of numpy are Python's, and what is no number is None."""
     if isinstance(value, Mapping):
         return {str(key): plain(one) for key, one in value.items()}
     if isinstance(value, list | tuple | set | frozenset):
         ordered = sorted(value, key=str) if isinstance(value, set | frozenset) else value
         return [plain(one) for one in ordered]
-    if value is None or isinstance(value, str | bool | int | float):
+    if isinstance(value, float):
+        return float(value) if math.isfinite(value) else None
+    if value is None or isinstance(value, str | bool | int):
         return value
     if is_dataclass(value) and not isinstance(value, type):
         return plain(asdict(value))

@@ -21,7 +21,7 @@ from vidprompter.scores import Evaluator, Scored
 
 WINDOW_ROWS = 2048
 """So many rows are looked at ahead, to find those of one clip together."""
-BATCH_CLIPS = 32
+BATCH_CLIPS = 64
 FIRST_BATCH = 8  # somebody watches, and a run that is killed early has something to show for it
 BATCH_TEXTS = 1024
 

@@ -38,7 +38,7 @@ class ScoreOptions:
     """source: where the rows come from, for messages. root: relative paths start there. out: its view is made by `view`.
 
     completes: whether the view is written also when the run was interrupted. tells_others: whether rows of other runs in
-    it are worth a word. as_json: the summary as JSON on stdout.
+    it are worth a word. is_kept: whether `out` is there for the next call. as_json: the summary as JSON on stdout.
     stage: in the ledger.
     """
 
@@ -52,6 +52,7 @@ class ScoreOptions:
     is_quiet: bool = False
     completes: bool = True
     tells_others: bool = True
+    is_kept: bool = True
     stage: str = STAGE
 
 
@@ -97,7 +98,8 @@ class ScoreRun:
         if not options.is_quiet:
             self._tell(self.report)
         if not finished:
-            self.talk.say(self._how_to_resume())
+            if options.is_kept:
+                self.talk.say(self._how_to_resume())
             return EXIT_INTERRUPTED
         return EXIT_FAILED if self.tally.failed_total else 0
 

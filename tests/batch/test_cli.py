@@ -42,10 +42,10 @@ def _children_seconds() -> float:
     return used.ru_utime + used.ru_stime
 
 
-@pytest.mark.parametrize("module", ["batch.commands", "batch.commands.caption", "batch.commands.expand"])
+@pytest.mark.parametrize("module", ["", ".caption", ".expand", ".score", ".rank", ".eval"])
 def test_importing_commands_leaves_torch_alone(module: str) -> None:
     done = python(
-        f"import sys, {module}; print([n for n in ('torch', 'cv2', 'transformers') if n in sys.modules])"
+        f"import sys, batch.commands{module}; print([n for n in ('torch', 'cv2', 'transformers') if n in sys.modules])"
     )
     assert done.stdout.strip() == "[]", done.stderr
 
@@ -63,7 +63,7 @@ def test_version(capsys: pytest.CaptureFixture[str]) -> None:
     assert capsys.readouterr().out.startswith("vidprompter 0.")
 
 
-@pytest.mark.parametrize("name", ["caption", "expand", "runs"])
+@pytest.mark.parametrize("name", ["caption", "expand", "runs", "score", "rank", "eval"])
 def test_the_table_leads_to_commands_and_says_what_they_say(name: str) -> None:
     command = cli.get_command(click.Context(cli), name)  # type: ignore[attr-defined]
     assert command.name == name

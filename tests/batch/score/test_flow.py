@@ -14,7 +14,7 @@ from batch.inputs.entry import ClipEntry
 from batch.score.asking import Asking
 from batch.score.flow import batches
 from batch.score.jobs import Places, ScoreJob, ScoreSettings, beam_rows, candidate_of, digest_of, job_of
-from batch.score.rows import known_row
+from batch.score.rows import known_row, scored_row
 from vidprompter.errors import InputError, ModelError, OutOfMemory, VideoNotFound, VidPrompterError
 from vidprompter.scores import EvaluatorIdentity, Outcome, Score, Scored
 from vidprompter.tasks import Request, Task
@@ -248,3 +248,18 @@ def test_a_broken_evaluator_ends_the_run() -> None:
     for error in (ModelError("damaged"), InputError("wrong")):
         with pytest.raises(type(error)):
             ask(Breaking(error), ["bad"])
+
+
+def test_an_evaluator_that_miscounts_ends_the_run() -> None:
+    class Short(Breaking):
+        def score(self, requests: Sequence[Request], candidates: Sequence[Sequence[str]]) -> list[Outcome]:
+            return [[] for _ in requests]
+
+    with pytest.raises(VidPrompterError, match="0 scores for 1 texts"):
+        ask(Short(RuntimeError()), ["a"])
+
+
+def test_a_number_that_is_none_is_said_and_not_written() -> None:
+    scored_ = Scored("x", (Score("clip", float("nan")),), float("nan"))
+    row = scored_row(ScoreJob({"prompt": "x"}, None), [scored_], ScoreSettings((SEES,)))
+    assert (row["scores"], row["mean"], row["score_flags"]) == ({"clip": None}, None, ["clip:not_finite"])
