@@ -179,6 +179,30 @@ def test_heads_that_cannot_be_told(tmp_path: Path) -> None:
     assert "heads of 64 do not divide the width 96" in error_of(write("openai", tensors, tmp_path / "x"))
 
 
+@pytest.mark.parametrize(
+    ("form", "name", "fine", "wrong"),
+    [
+        ("openai", "logit_scale", (1,), (2,)),
+        ("openai", "input_resolution", (), (7,)),
+        ("openai", "context_length", (), (7,)),
+        ("openai", "vocab_size", (), (7,)),
+        ("long", "logit_scale", (), (2, 2)),
+        ("video", "vision_model.temp", (), (3,)),
+        ("video", "text_model.logit_scale", (), (3,)),
+        ("transformers", "text_model.embeddings.position_ids", (1, 77), (1, 78)),
+        ("transformers", "vision_model.embeddings.position_ids", (5,), (4,)),
+    ],
+)
+def test_what_is_harmless_may_lie_beside_the_weights_in_its_shape_only(
+    form: str, name: str, fine: tuple[int, ...], wrong: tuple[int, ...], tmp_path: Path
+) -> None:
+    load_network(
+        read_checkpoint(write(form, {**small()[form], name: np.ones(fine, np.float32)}, tmp_path / "x"))
+    )
+    line = error_of(write(form, {**small()[form], name: np.ones(wrong, np.float32)}, tmp_path / "x"))
+    assert name in line and "x".join(map(str, wrong)) in line
+
+
 # ---- another kind -------------------------------------------------------------------------------------------------
 
 
