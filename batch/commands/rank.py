@@ -95,6 +95,7 @@ def _rank_file(options: dict[str, Any]) -> int:
     from batch.caption.run import Talk
     from batch.cli import EXIT_INTERRUPTED
     from batch.score.direct import key_of
+    from batch.score.flow import batch_clips_for
     from batch.score.jobs import ScoreSettings, beam_rows
     from batch.score.ranked import Ranking
     from batch.score.run import RANK_STAGE, ScoreOptions, ScoreRun, check_out, default_out
@@ -106,7 +107,8 @@ def _rank_file(options: dict[str, Any]) -> int:
     out: Path = options["out"] or default_out(captions, "ranked")
     check_out(out, captions)
     form = form_for(out, captions)
-    evaluator = make_evaluator(names_of(options, DEFAULT), options_of(options), say)
+    running = options_of(options)
+    evaluator = make_evaluator(names_of(options, DEFAULT), running, say)
     settings = ScoreSettings(evaluator.identities, options["text_column"], options["path_column"], reuse=True)
     ranking = Ranking(settings, key_of(evaluator.identities, options["by"]), options["keep"])
     try:
@@ -122,6 +124,7 @@ def _rank_file(options: dict[str, Any]) -> int:
                 is_quiet=True,
                 completes=False,
                 stage=RANK_STAGE,
+                batch_clips=batch_clips_for(settings.names, running),
             ),
             evaluator,
             Talk(answer, say),

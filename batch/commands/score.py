@@ -101,6 +101,7 @@ def _score_line(words: tuple[str, ...], options: dict[str, Any]) -> int:
 def _score_file(options: dict[str, Any]) -> int:
     from batch.caption.run import Talk
     from batch.score.direct import key_of
+    from batch.score.flow import batch_clips_for
     from batch.score.jobs import ScoreSettings
     from batch.score.run import ScoreOptions, ScoreRun, check_out, default_out
     from batch.score.tables import format_of, read_rows
@@ -112,7 +113,8 @@ def _score_file(options: dict[str, Any]) -> int:
     check_out(out, captions)
     if options["by"] is not None and not options["beams"]:
         raise InputError("--by says which beam is best, so it needs --beams; add that, or drop it")
-    evaluator = make_evaluator(names_of(options, DEFAULT), options_of(options), say)
+    running = options_of(options)
+    evaluator = make_evaluator(names_of(options, DEFAULT), running, say)
     try:
         settings = ScoreSettings(
             evaluator.identities,
@@ -131,6 +133,7 @@ def _score_file(options: dict[str, Any]) -> int:
                 options["fresh"],
                 options["retry_failed"],
                 options["as_json"],
+                batch_clips=batch_clips_for(settings.names, running),
             ),
             evaluator,
             Talk(answer, say),

@@ -13,6 +13,7 @@ from typing import Any
 from batch.caption.run import Talk
 from batch.cli import EXIT_FAILED, EXIT_INTERRUPTED
 from batch.score.compare import Comparison, Model, compare, task_of_row
+from batch.score.flow import batch_clips_for
 from batch.score.jobs import ScoreSettings, digest_of
 from batch.score.run import ScoreOptions, ScoreRun
 from batch.score.tables import FORMATS, Numbered, read_rows
@@ -147,6 +148,7 @@ class Evaluation:
                 is_quiet=True,
                 tells_others=False,
                 is_kept=options.out is not None,
+                batch_clips=batch_clips_for(settings.names, options.evaluators),
             ),
             part.evaluator,
             self.talk,

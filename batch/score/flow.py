@@ -15,6 +15,7 @@ from batch.score.asked import request_for
 from batch.score.asking import Asking
 from batch.score.jobs import ScoreJob, ScoreSettings
 from batch.score.rows import empty_scored, failed_row, known_row, scored_row
+from scoring.names import EvaluatorOptions
 from vidprompter.errors import VidPrompterError
 from vidprompter.runs.fingerprint import Fingerprint, fingerprint
 from vidprompter.scores import Evaluator, Scored
@@ -22,8 +23,18 @@ from vidprompter.scores import Evaluator, Scored
 WINDOW_ROWS = 2048
 """So many rows are looked at ahead, to find those of one clip together."""
 BATCH_CLIPS = 64
-FIRST_BATCH = 8  # somebody watches, and a run that is killed early has something to show for it
+FIRST_BATCH = 4  # somebody watches, and a run that is killed early has something to show for it
 BATCH_TEXTS = 1024
+
+
+def batch_clips_for(names: Sequence[str], options: EvaluatorOptions) -> int:
+    """How many clips are scored at once: as many as keep everything busy, and no more, since a batch ends as one."""
+    sizes = [BATCH_CLIPS]
+    if "builtin" in names:  # it takes seconds for a clip
+        sizes.append(max(8, 4 * options.workers))
+    if "judge" in names:
+        sizes.append(max(8, 4 * options.judge_options.concurrency))
+    return min(sizes)
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,10 +60,12 @@ def score_rows(
     sink: Sink,
     say: Callable[[str], None],
     show: Callable[[str], None] = lambda doing: None,
+    batch_clips: int = BATCH_CLIPS,
 ) -> bool:
     """True when every job came to its end, False when somebody asked to stop.
 
-    jobs: taken as they are needed. sink: is told ends, a batch at a time. A clip's error costs its rows.
+    jobs: taken as they are needed. sink: is told ends, a batch at a time. batch_clips: scored and recorded at once. A
+    clip's error costs its rows.
 
     Raises:
         ModelError, RunError: the evaluator cannot be used, or the output cannot be written.
@@ -64,7 +77,7 @@ def score_rows(
 
     asking = Asking(evaluator, say)
     with StopRequest(stopping) as stop:
-        for batch in batches(jobs):
+        for batch in batches(jobs, min(FIRST_BATCH, batch_clips), batch_clips):
             if stop.asked:
                 return False
             show(f"scoring {sum(map(len, batch))} rows of {len(batch)} clips" if settings.needs_video else "")

@@ -17,7 +17,7 @@ from batch.caption.summary import write_summary
 from batch.cli import EXIT_FAILED, EXIT_INTERRUPTED
 from batch.progress import Progress
 from batch.score.flat import nested
-from batch.score.flow import End, score_rows
+from batch.score.flow import BATCH_CLIPS, End, score_rows
 from batch.score.jobs import Places, ScoreJob, ScoreSettings, candidate_of, job_of
 from batch.score.report import Report, report_of, report_table
 from batch.score.rows import row_text
@@ -39,7 +39,7 @@ class ScoreOptions:
 
     completes: whether the view is written also when the run was interrupted. tells_others: whether rows of other runs in
     it are worth a word. is_kept: whether `out` is there for the next call. as_json: the summary as JSON on stdout.
-    stage: in the ledger.
+    stage: in the ledger. batch_clips: scored and recorded at once.
     """
 
     source: Path
@@ -54,6 +54,7 @@ class ScoreOptions:
     tells_others: bool = True
     is_kept: bool = True
     stage: str = STAGE
+    batch_clips: int = BATCH_CLIPS
 
 
 Expand = Callable[[dict[str, Any]], Iterator[dict[str, Any]]]
@@ -194,6 +195,7 @@ class ScoreRun:
                 sink=ended,
                 say=progress.say,
                 show=progress.show,
+                batch_clips=self.options.batch_clips,
             )
         except KeyboardInterrupt:
             return False
