@@ -13,6 +13,8 @@ _THOUGHT_ENDS = re.compile(rf"(?:</(?:{_THOUGHT})>|\[/THINK\])", re.I)
 _THOUGHT_BEGINS = re.compile(rf"(?:<(?:{_THOUGHT})>|\[THINK\])", re.I)
 _FINAL_CHANNEL = "<|channel|>final<|message|>"
 _CONTROL = re.compile(r"<\|[^|<>\n]{1,40}\|>|</?(?:answer|output|result|response|s)>", re.I)
+_BREAKS = re.compile(r"</?(?:p|br|div|li|ul|ol|h[1-6]|tr|table)\s*/?>", re.I)
+_EMPHASIS = re.compile(r"</?(?:b|strong|i|em|u|span|code|mark|td|th|font)\s*/?>", re.I)
 _INVISIBLE = re.compile("[\u200b-\u200f\u2060\ufeff\u00ad\ufe0e\ufe0f]")
 _SHORT = 3  # words of the judged text that are too few to be known as a quotation
 
@@ -45,7 +47,7 @@ def without_thoughts(answer: str) -> str | None:
         answer = answer[: begun.start()]
         if not answer.strip():
             return None
-    return _CONTROL.sub(" ", answer).strip()
+    return _CONTROL.sub(" ", _EMPHASIS.sub("", _BREAKS.sub("\n", answer))).strip()
 
 
 def without_quotation(answer: str, quoted: str) -> str:

@@ -7,13 +7,17 @@ from dataclasses import dataclass
 from typing import Any
 
 from scoring.judge.cleaning import json_objects, plain, without_quotation, without_thoughts
-from scoring.judge.labels import Found, Rank, after_marker, between_markers, closes, found_in, stands_alone
+from scoring.judge.context import between_markers, closes, stands_alone
+from scoring.judge.labels import Found, Rank, found_in
 from scoring.judge.values import HIGH, LOW, value_at
 
 MAX_LETTERS = 20_000
 """Of a longer answer the end is read."""
+_MANY = 3  # marks, even if they are alike: those of factors
 _OVERALL_KEYS = ("overallscore", "finalscore", "totalscore", "overallrating", "overall", "final", "total")
 _SCORE_KEYS = ("score", "rating", "mark", "grade")
+_FACTOR_KEYS = ("factor", "criterion", "aspect", "category", "dimension")
+_MAX_KEYS = ("maxscore", "max", "maximum", "outof", "maxpoints")
 _EVIDENCE_KEYS = (
     "evaluationevidence",
     "evidence",
@@ -56,7 +60,7 @@ def parse_score(answer: str, *, judged: str = "", cut: bool = False) -> Parsed |
     """The number that a judge's answer comes to, or why it comes to none; never raises.
 
     judged: the text that was judged, so that what the answer repeats of it is not taken for the judge's own. cut: the
-    answer ended for want of tokens, so that its last number may not be its last.
+    answer ended for want of tokens: what it would have said is not known, so that it is never a number.
 
     An overall mark comes before one that is only labelled, and that before one in a sentence; of two different ones of the
     highest kind neither is taken. Marks of factors alone are none. A stated scale of 5, 10 or 100 is taken to 0 to 10;
@@ -65,6 +69,8 @@ def parse_score(answer: str, *, judged: str = "", cut: bool = False) -> Parsed |
     told = without_thoughts(plain(answer[-MAX_LETTERS:]))
     if told is None:
         return Unparsed("it was still thinking when it ended")
+    if cut:
+        return Unparsed("it was cut before its end; more tokens, or a judge that says less, would help")
     told = without_quotation(told, judged)
     if not told.strip():
         return Unparsed("it is empty")
@@ -72,17 +78,14 @@ def parse_score(answer: str, *, judged: str = "", cut: bool = False) -> Parsed |
     if isinstance(from_json, Unparsed):
         return from_json
     rest = told if from_json is None else from_json[1]
-    found = _best(rest, cut)
     if from_json is not None:
-        if (
-            isinstance(found, Found)
-            and found.rank >= Rank.LABELLED
-            and found.value.score != from_json[0].score
-        ):
+        others = (one for one in found_in(rest) if one.rank >= Rank.LABELLED)
+        if any(one.value.score != from_json[0].score for one in others):
             return Unparsed("its JSON and its text name different scores")
         return from_json[0]
+    found = _best(rest)
     if found is None:
-        return _alone(told, cut)
+        return _alone(told)
     if isinstance(found, Unparsed):
         return found
     score = found.value.score
@@ -91,7 +94,7 @@ def parse_score(answer: str, *, judged: str = "", cut: bool = False) -> Parsed |
     return _parsed(score, _evidence(rest[: found.start], rest[found.end :]))
 
 
-def _best(text: str, cut: bool) -> Found | Unparsed | None:
+def _best(text: str) -> Found | Unparsed | None:
     """The one mark of the highest rank; None where no number is named as one."""
     by_place: dict[int, Found] = {}
     for one in found_in(text):  # the same number found by two patterns is one
@@ -105,19 +108,19 @@ def _best(text: str, cut: bool) -> Found | Unparsed | None:
     if rank is Rank.FACTOR:
         return Unparsed("it marks factors alone, or speaks of a mark without giving it")
     top = [one for one in every if one.rank is rank]
-    if rank is Rank.QUOTED and not all(stands_alone(text, one) for one in top):
+    if rank is Rank.QUOTED and not all(stands_alone(text, one.start, one.end) for one in top):
         return Unparsed("it names a score in a quotation alone")
     if rank is not Rank.OVERALL:
-        doubtful = [one for one in top if between_markers(text, one)]
+        doubtful = [one for one in top if between_markers(text, one.start, one.end)]
         top = [one for one in top if one not in doubtful]
         if not top:
             return Unparsed("it marks numbered points and says no overall score")
-        if doubtful and len(top) == 1 and not closes(text, top[0]):
+        if doubtful and len(top) == 1 and not closes(text, top[0].end):
             return Unparsed("it marks numbered points and says no overall score")
         if doubtful and top[0].value.score != doubtful[-1].value.score and rank is Rank.LABELLED:
             return Unparsed("it marks numbered points; whether the last mark is the overall one is not said")
-        if cut and after_marker(text, top[-1]):
-            return Unparsed("it was cut, and its score may be that of a factor")
+        if rank is Rank.LABELLED and len(top) >= _MANY:
+            return Unparsed(f"it names {len(top)} scores and none as the overall one")
     values = {one.value.score for one in top}
     if len(values) > 1:
         shown = ", ".join("?" if one.value.score is None else f"{one.value.score:g}" for one in top)
@@ -125,11 +128,11 @@ def _best(text: str, cut: bool) -> Found | Unparsed | None:
     return top[-1]
 
 
-def _alone(text: str, cut: bool) -> Parsed | Unparsed:
+def _alone(text: str) -> Parsed | Unparsed:
     """An answer that is but a number, or whose last line is one with its scale."""
     lines = [line for line in text.splitlines() if re.search(r"\w", line)]
-    if not lines or cut:
-        return Unparsed("it was cut before a score" if cut else "it holds no score")
+    if not lines:
+        return Unparsed("it holds no score")
     value = value_at(lines[-1], 0)
     if value is None or value.placeholder or re.search(r"[^\W_]", lines[-1][value.end :]):
         return Unparsed("it holds no score")
@@ -156,10 +159,13 @@ def _from_json(text: str) -> tuple[Parsed, str] | Unparsed | None:
             keys = _keys(inner)
             name = next((key for key in (*_OVERALL_KEYS, *_SCORE_KEYS) if key in keys), None)
         rest, last = rest + text[last:start], end
+        if any(key in keys for key in _FACTOR_KEYS):
+            overall = str(next(keys[key] for key in _FACTOR_KEYS if key in keys)).lower()
+            name, seen = (name if overall in _OVERALL_KEYS else None), True
         if name is None:
             seen = seen or any("score" in key or "rating" in key for key in keys)
             continue
-        score = _json_number(keys[name])
+        score = _json_number(keys[name], next((keys[key] for key in _MAX_KEYS if key in keys), None))
         if isinstance(score, Unparsed):
             return score
         evidence = next((str(keys[key]) for key in _EVIDENCE_KEYS if key in keys), "")
@@ -175,7 +181,8 @@ def _keys(thing: dict[str, Any]) -> dict[str, Any]:
     return {re.sub(r"[^a-z]", "", str(key).lower()): value for key, value in thing.items()}
 
 
-def _json_number(value: Any) -> float | Unparsed:
+def _json_number(value: Any, top: Any = None) -> float | Unparsed:
+    """The mark of a JSON value. top: what it is out of, where that is told."""
     if isinstance(value, dict):
         keys = {str(key).lower(): one for key, one in value.items()}
         name = next((key for key in ("score", "value", "overall") if key in keys), None)
@@ -187,7 +194,8 @@ def _json_number(value: Any) -> float | Unparsed:
     if isinstance(value, bool) or not isinstance(value, int | float | str):
         return Unparsed(f"its JSON names no number as the score: {str(value)[:40]!r}")
     text = str(value).strip()
-    read = value_at(text, 0)
+    scale = float(top) if isinstance(top, int | float) and not isinstance(top, bool) else None
+    read = value_at(text, 0, scale)
     if read is None or read.score is None or text[read.end :].strip(" ."):
         why = read.reason if read is not None and read.reason else f"{text[:40]!r}"
         return Unparsed(f"its JSON names no number from 0 to 10 as the score: {why}")

@@ -13,7 +13,7 @@ WORDS = {
     "zero": 0, "one": 1, "two": 2, "three": 3, "four": 4, "five": 5, "six": 6, "seven": 7, "eight": 8, "nine": 9,
     "ten": 10,
 }  # fmt: skip
-_NUMBER = r"\d{1,4}(?:[.,]\d{1,4})?"
+_NUMBER = r"\d{1,4}(?:[.,]\d{1,8})?"
 _WORD = "|".join(WORDS)
 _OPEN = r"(?:[ \t*_\"'`\[({#$<]|\\boxed|\\text|\\mathbf)*"
 _ABOUT = r"(?:(?:~|\u2248|about|approximately|approx\.?|around|roughly|therefore|thus|hence|a|an|solid|strong)\s*)?"
@@ -26,15 +26,18 @@ _RANGE_WORD = re.compile(rf"(?:between|from)\s+(?:{_NUMBER}|{_WORD})\b", re.I)
 _PLACEHOLDER = re.compile(r"[<\[({]\s*(?:0|1)\s*(?:-|\u2013|to|\.\.+)\s*(?:5|10|100)\s*[>\])}]")
 _HALF = re.compile(r"\s*(?:\u00bd|and (?:a|one) half\b)|\s+1/2(?!\d)", re.I)
 _CLOSE = r"[ \t*_\"'`\])}>$]*"
-# What may stand right behind the digits: a unit. Any other letter makes it no mark ("8K", "3rd").
+# What may stand right behind the digits: a unit. Any other letter makes it
+# no mark ("8K", "3rd"); stars are of five or of ten.
 _UNIT = re.compile(
-    r"\s*(?:points?|pts?\.?|stars?|\u5206|\u70b9|\u9ede|\uc810|\u0431\u0430\u043b\w*|puntos|punkte?)", re.I
+    r"\s*(?:points?|stars?|pts?\.?|\u5206|\u70b9|\u9ede|\uc810|\u0431\u0430\u043b\w*|puntos|punkte?)", re.I
 )
+_STARS = re.compile(r"\s*(?:stars?\b(?! out of)|[\u2605\u2b50])", re.I)
 _SLASH = re.compile(
     rf"{_CLOSE}(?:/|\u2044|\u2215){_OPEN}(?P<scale>\d{{1,4}}(?:[.,]0+)?)(?![\d/]|[.,]\d|[A-Za-z])"
 )
 _OUT_OF = re.compile(
-    rf"{_CLOSE}[(\[,]?\s*(?:out of|of|on a scale of(?: 0 to)?|von|sur|de|su|из|满分为?|滿分)\s*{_OPEN}"
+    rf"{_CLOSE}[(\[,]?\s*(?:out of(?: the| a possible| a maximum of)?|of(?: the)?|on a scale of(?: 0 to)?|"
+    rf"von|sur|de|su|из|满分为?|滿分)\s*{_OPEN}"
     r"(?P<scale>\d{1,4}|ten|five|hundred)(?:\.0+)?(?![\d/A-Za-z]|[.,]\d)",
     re.I,
 )
@@ -54,7 +57,9 @@ _MORE = re.compile(
     re.I,
 )
 # The same mark once more, "8 (80%)", or another one.
-_AGAIN = re.compile(rf"\(\s*(?P<number>{_NUMBER})\s*(?P<scale>%|/\s*\d{{1,3}}|out of \d{{1,3}})?\s*\)")
+_AGAIN = re.compile(
+    rf"\(\s*(?P<number>{_NUMBER}|{_WORD})\s*(?P<scale>%|/\s*\d{{1,3}}|out of \d{{1,3}})?\s*\)"
+)
 _AFTER_WORD = re.compile(r"[ \t]*(?:$|[^\w\s]|\n|out of\b|points?\b(?!\s+\w)|and (?:a|one) half\b)", re.I)
 
 
@@ -102,9 +107,11 @@ def _finished(text: str, match: re.Match[str], scale: float | None) -> Value | N
         return None
     if match["number"] and re.fullmatch(r"\d+,\d{3}", match["number"]):
         return Value(None, end, f"thousands: {match['number']!r}")
-    number = float(WORDS[word.lower()]) if word else float(match["number"].replace(",", "."))
+    number = _number(match.group(0))
     if half := _HALF.match(text, end):
         number, end = number + 0.5, half.end()
+    if _STARS.match(text, end):  # of five, or of ten
+        return Value(None, end, "stars")
     if unit := _UNIT.match(text, end):
         end = unit.end()
     elif re.match(r"[A-Za-z]", text[end : end + 1]):
@@ -144,7 +151,11 @@ def _same(again: re.Match[str], score: float) -> bool:
     told = (again["scale"] or "").strip()
     digits = re.search(r"\d+", told)
     top = 100.0 if told == "%" else float(digits.group(0)) if digits else HIGH
-    return top > 0 and abs(float(again["number"].replace(",", ".")) * HIGH / top - score) < 0.051
+    return top > 0 and abs(_number(again["number"]) * HIGH / top - score) < 0.051
+
+
+def _number(told: str) -> float:
+    return float(WORDS[told.lower()]) if told.lower() in WORDS else float(told.replace(",", "."))
 
 
 def _scale(told: str) -> float:

@@ -30,7 +30,7 @@ def number(answer: str, **options: Any) -> float | None:
 
 
 @pytest.mark.parametrize(
-    ("name", "least"), [("answers.jsonl", 60), ("held_out.jsonl", 80), ("attacks.jsonl", 200)]
+    ("name", "least"), [("answers.jsonl", 60), ("held_out.jsonl", 120), ("attacks.jsonl", 340)]
 )
 def test_recorded_answers(name: str, least: int) -> None:
     recorded = rows(name)
@@ -60,10 +60,13 @@ def test_the_judged_text_does_not_score_itself_by_being_repeated() -> None:
     assert number("All is there.\nScore: 10", judged=judged) == 10
 
 
-def test_a_cut_answer_needs_a_score_that_is_the_whole_texts() -> None:
-    assert number("1. Detail: fine. 2. Subject: fine.\nScore: 9", cut=True) is None
-    assert number("Overall score: 9\n1. Detail: fi", cut=True) == 9
-    assert number("The description is 8", cut=True) is None
+@pytest.mark.parametrize(
+    "answer", ["1. Detail: fine.\nScore: 9", "Score: 8", "Score: 6\n\nOn second thou", "7"]
+)
+def test_a_cut_answer_is_no_number(answer: str) -> None:
+    """The next letters may have been "5/100", or "Overall score: 4"."""
+    assert number(answer, cut=True) is None
+    assert number(answer) is not None
 
 
 SCORES = st.integers(0, 20).map(lambda n: n / 2)
