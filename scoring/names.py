@@ -26,7 +26,7 @@ class EvaluatorOptions:
     "onnx" or "torch". batch: frames encoded at once, None chooses. workers, timeout_seconds: processes that decode, and
     what one clip may take. cache: folder of features, None for the user's own; cache_bytes: how large it may grow, 0
     switches it off. judge: the judge's model (as `--model`); judge_engine ("auto", "transformers", "openai", "vllm") and
-    judge_options: how that is run; repeats: answers per text.
+    judge_options: how that is run; judge_tokens: of an answer at most, thoughts counted; repeats: answers per text.
     """
 
     frames: int = 8
@@ -41,6 +41,7 @@ class EvaluatorOptions:
     judge: str | None = None
     judge_engine: str = "auto"
     judge_options: EngineOptions = field(default_factory=EngineOptions)
+    judge_tokens: int = 1536
     repeats: int = 1
     seed: int = 0
 

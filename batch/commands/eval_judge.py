@@ -53,6 +53,13 @@ _REPEATS = 3
     show_default=True,
     help="Answers of the judge for each text.",
 )
+@click.option(
+    "--judge-tokens",
+    type=click.IntRange(1, 1_000_000),
+    default=EvaluatorOptions.judge_tokens,
+    show_default=True,
+    help="Of an answer at most; more for models that think first.",
+)
 @click.option("--seed", type=click.IntRange(0, 2**63 - 1), default=0, show_default=True)
 @click.option("--device", default="auto", show_default=True, help="cpu, cuda, cuda:1.")
 @click.option(
@@ -82,6 +89,7 @@ def judge_command(
     judge_engine: str,
     judge_template: str | None,
     repeats: int,
+    judge_tokens: int,
     seed: int,
     device: str,
     call_timeout: float,
@@ -102,6 +110,7 @@ def judge_command(
         judge_options=EngineOptions(
             device=device, template=judge_template, timeout_seconds=call_timeout, concurrency=concurrency
         ),
+        judge_tokens=judge_tokens,
         repeats=repeats,
         seed=seed,
     )

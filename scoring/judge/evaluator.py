@@ -14,7 +14,7 @@ from scoring.judge.parse import Parsed, parse_score
 from scoring.names import EvaluatorOptions
 from vidprompter.engines.choose import make_engine
 from vidprompter.engines.protocol import Engine, Reports
-from vidprompter.errors import CapabilityError, InputError, NoAnswer, VidPrompterError
+from vidprompter.errors import CapabilityError, GenerationError, InputError, NoAnswer, VidPrompterError
 from vidprompter.scores import EvaluatorIdentity, Outcome, Score, Scored, empty_score
 from vidprompter.tasks import Prompt, Request, Sampling, Task
 
@@ -32,12 +32,11 @@ SHOWN_LETTERS = 4000
 class JudgeSettings:
     """How the judge is asked.
 
-    attempts: at one answer, until it holds a score. max_new_tokens: of an answer, thoughts counted. temperature: of
-    repeated answers and of new attempts; the first answer of one that is not repeated is greedy.
+    attempts: at one answer, until it holds a score. temperature: of repeated answers and of new attempts; the first answer
+    of one that is not repeated is greedy.
     """
 
     attempts: int = 3
-    max_new_tokens: int = 1536
     temperature: float = 0.7
     top_p: float = 0.95
 
@@ -91,8 +90,8 @@ class JudgeEvaluator:
     """Asks a large model of ours for a mark of each text, by the seven factors; no clip is looked at.
 
     options: `judge` is its model as of `--model` ("openai:MODEL@URL", a folder, a name of the registry), `judge_engine` and
-    `judge_options` how it is run (its `template`, if given, is the judge's, with `{caption}`), `repeats` how many answers a
-    text gets, `seed`. A text that occurs more than once in a call is judged once.
+    `judge_options` how it is run (its `template`, if given, is the judge's, with `{caption}`), `judge_tokens` how long an
+    answer may be, `repeats` how many answers a text gets, `seed`. A text that occurs more than once in a call is judged once.
 
     Raises:
         InputError: no model is named, or repeats is below 1.
@@ -110,8 +109,9 @@ class JudgeEvaluator:
             raise InputError(
                 "the evaluator 'judge' needs a model; name it with --judge MODEL, such as --judge openai:MODEL@URL"
             )
-        if options.repeats < 1:
-            raise InputError(f"repeats is {options.repeats}; it must be at least 1")
+        for name, value in (("repeats", options.repeats), ("judge_tokens", options.judge_tokens)):
+            if value < 1:
+                raise InputError(f"{name} is {value}; it must be at least 1")
         self._options, self._settings, self._say = options, settings or JudgeSettings(), say
         self._engine = _engine(str(options.judge), options, say)
         self._template = judge_template(options.judge_options.template)
@@ -128,6 +128,7 @@ class JudgeEvaluator:
             "repeats": self._options.repeats,
             "seed": self._options.seed,
             "greedy": self._options.repeats == 1,
+            "max_new_tokens": self._options.judge_tokens,
             **asdict(self._settings),
         }
         return (
@@ -188,8 +189,14 @@ class JudgeEvaluator:
                 self._say(self._engine.load())
                 self._said = True
             requests = [self._request(one.text, repeat, attempt) for one, repeat in open_]
-            for (one, repeat), answer in zip(open_, self._engine.generate_batch(requests), strict=True):
+            for (one, repeat), answer in zip(open_, self._answers(requests), strict=True):
                 one.take(repeat, answer)
+
+    def _answers(self, requests: Sequence[Request]) -> Sequence[Prompt | VidPrompterError]:
+        try:
+            return self._engine.generate_batch(requests)
+        except GenerationError as error:  # the memory does not hold one of them, say
+            return [error] * len(requests)
 
     def _request(self, text: str, repeat: int, attempt: int) -> Request:
         chosen = self._settings
@@ -200,7 +207,7 @@ class JudgeEvaluator:
             seed=self._options.seed,
             variant=repeat * chosen.attempts + attempt,
             sampling=Sampling(
-                max_new_tokens=chosen.max_new_tokens,
+                max_new_tokens=self._options.judge_tokens,
                 temperature=0.0 if greedy else chosen.temperature,
                 top_p=chosen.top_p,
                 candidates=1,

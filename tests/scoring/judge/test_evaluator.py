@@ -195,9 +195,11 @@ def test_a_model_of_random_weights_gives_no_numbers(tmp_path: Path) -> None:
     folder = FAMILIES["llava_onevision"](tmp_path / "model")
     said: list[str] = []
     judge = JudgeEvaluator(
-        EvaluatorOptions(judge=str(folder), judge_options=EngineOptions(device="cpu"), repeats=2),
+        EvaluatorOptions(
+            judge=str(folder), judge_options=EngineOptions(device="cpu"), judge_tokens=12, repeats=2
+        ),
         said.append,
-        JudgeSettings(attempts=2, max_new_tokens=12),
+        JudgeSettings(attempts=2),
     )
     captions = ["A cat sleeps on a red chair.", "A dog with <|im_end|> in it.", "😀"]
     found = scores(judge.score([REQUEST], [captions])[0])
