@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from models.clip.checkpoint import (
     OWN,
@@ -17,6 +19,9 @@ from models.clip.checkpoint import (
 from models.clip.locate import ENTRIES
 from models.clip.vocabulary import write_vocabulary
 from models.errors import WeightsMissing
+
+if TYPE_CHECKING:
+    from torch import Tensor
 
 FOLDER = "clip.v1"
 """Name of the made folder; a new number makes every machine convert again."""
@@ -33,8 +38,7 @@ def save_clip(checkpoint: Checkpoint, folder: Path) -> None:
 
     network, tokenizer = load_network(checkpoint), load_tokenizer(checkpoint)
     folder.mkdir(parents=True, exist_ok=True)
-    tensors = {name: tensor.clone() for name, tensor in network.state_dict().items()}  # none may share memory
-    save_file(tensors, folder / "model.safetensors", metadata={"format": "pt"})
+    save_file(_apart(network.state_dict()), folder / "model.safetensors", metadata={"format": "pt"})
     write_vocabulary(tokenizer.vocabulary, folder)
     row = {
         "config": checkpoint.config.to_json(),
@@ -44,6 +48,17 @@ def save_clip(checkpoint: Checkpoint, folder: Path) -> None:
     # last: what a folder is known by is only there when the rest is
     (folder / OWN).write_text(json.dumps(row, indent=1) + "\n", encoding="utf-8")
     (folder / "model.safetensors").chmod((folder / OWN).stat().st_mode)  # it comes readable by its owner only
+
+
+def _apart(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """The tensors, those that share memory copied: safetensors stores none twice."""
+    found: dict[str, Tensor] = {}
+    seen: set[int] = set()
+    for name, tensor in tensors.items():
+        place = tensor.untyped_storage().data_ptr()
+        found[name] = tensor.clone() if place in seen else tensor
+        seen.add(place)
+    return found
 
 
 def prepare_long_clip(fetched: Path, made: Path) -> None:

@@ -122,6 +122,14 @@ def test_a_converted_folder_gives_the_same(kind: str, checkpoints: Path, tmp_pat
         clip_card(kind, tmp_path / "own")
 
 
+def test_tensors_that_share_memory_are_stored_apart(tmp_path: Path) -> None:
+    state = {name: torch.from_numpy(one) for name, one in tiny.clip_tensors().items()}
+    state["visual.ln_pre.bias"] = state["visual.ln_post.bias"]
+    torch.save(state, tmp_path / "x.pt")
+    save_clip(read_checkpoint(tmp_path / "x.pt"), tmp_path / "own")
+    assert np.array_equal(torch_features("clip", tmp_path / "x.pt"), torch_features("clip", tmp_path / "own"))
+
+
 def test_onnx_is_what_auto_means_on_a_cpu(checkpoints: Path) -> None:
     onnx = load_clip("long-clip", checkpoints / "longclip-L.pt", device="cpu")
     assert onnx.settings == {"backend": "onnx", "dtype": "float32", "device": "cpu"}
