@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -15,7 +15,7 @@ from batch.cli import EXIT_FAILED, EXIT_INTERRUPTED
 from batch.score.compare import Comparison, Model, compare, task_of_row
 from batch.score.flow import batch_clips_for
 from batch.score.jobs import ScoreSettings, digest_of
-from batch.score.run import ScoreOptions, ScoreRun
+from batch.score.run import ScoreOptions, ScoreRun, check_columns
 from batch.score.tables import FORMATS, Numbered, read_rows
 from scoring.names import EvaluatorOptions, parse_names
 from vidprompter.errors import InputError
@@ -25,6 +25,8 @@ from vidprompter.video.files import show
 
 OF_TEXTS = ("rubric", "judge")
 """Evaluators that look at no clip; the judge is asked about task 3 alone, as in the paper."""
+MODEL = "eval_model"
+"""The column that says whose a row is, in the file of all models' scores."""
 _NOT_ROWS = (".summary.json",)
 _SCORED = ".scored"
 Make = Callable[[Sequence[str], EvaluatorOptions, Callable[[str], None]], Evaluator]
@@ -74,19 +76,23 @@ class Evaluation:
             VidPrompterError: a run cannot start or go on; with --out, what was finished is kept.
         """
         files = model_files(self.options.folder, self.talk.say)
-        models: list[Model] = []
+        models = {name: Model(name) for name in files}
         with ExitStack() as stack:
             parts = self._parts(stack)
+            there = {name: self._tasks(path) for name, path in files.items()}
             home = self.options.out
             scores = Path(stack.enter_context(TemporaryDirectory())) if home is None else home / "scores"
             scores.mkdir(parents=True, exist_ok=True)
-            for name, path in files.items():
-                model = self._model(name, path, parts, scores)
-                if model is None:
+            for part in parts:
+                its = {name: path for name, path in files.items() if there[name] & part.tasks}
+                if its and self._score(models, its, part, scores) == EXIT_INTERRUPTED:
                     return EXIT_INTERRUPTED
-                models.append(model)
+            self._tell_unscored(there, frozenset[int]().union(*(part.tasks for part in parts)))
         self.comparison = compare(
-            models, list(self._identities.values()), resamples=self.options.resamples, seed=self.options.seed
+            list(models.values()),
+            list(self._identities.values()),
+            resamples=self.options.resamples,
+            seed=self.options.seed,
         )
         if not self.comparison.columns:
             raise InputError(
@@ -110,37 +116,29 @@ class Evaluation:
         self._identities = {name: self._identities[name] for name in names}
         return parts
 
-    def _model(self, name: str, path: Path, parts: Sequence[_Part], scores: Path) -> Model | None:
-        """Its captions with their scores; None where somebody asked to stop."""
-        model = Model(name)
-        taken: set[int] = set()
-        there = self._tasks(path)
-        for part in parts:
-            tasks = there & part.tasks
-            if tasks:
-                taken |= tasks
-                self.talk.say(f"{name}: task {', '.join(map(str, sorted(tasks)))}")
-                if self._score(model, path, part, scores) == EXIT_INTERRUPTED:
-                    return None
-        for task in sorted(there - taken):
-            lacking = "--judge MODEL or --evaluator rubric" if task == 3 else "an evaluator of clips"
-            self.talk.say(
-                f"{name} has captions of task {task}, which nobody was asked to score; name {lacking}"
-            )
-        return model
+    def _tell_unscored(self, there: Mapping[str, set[int]], scored: frozenset[int]) -> None:
+        for name, tasks in there.items():
+            for task in sorted(tasks - scored):
+                lacking = "--judge MODEL or --evaluator rubric" if task == 3 else "an evaluator of clips"
+                self.talk.say(
+                    f"{name} has captions of task {task}, which nobody was asked to score; name {lacking}"
+                )
 
-    def _score(self, model: Model, path: Path, part: _Part, scores: Path) -> int:
+    def _score(
+        self, models: Mapping[str, Model], files: Mapping[str, Path], part: _Part, scores: Path
+    ) -> int:
+        """The exit code; the scored rows are added to their models."""
         options = self.options
         settings = ScoreSettings(
             part.evaluator.identities, options.text_column, options.path_column, reuse=True
         )
         wanted: set[bytes] = set()
-        out = scores / f"{model.name}.{part.word}.jsonl"
+        out = scores / f"{part.word}.jsonl"
         root = options.root or options.folder
         run = ScoreRun(
             settings,
             ScoreOptions(
-                path,
+                options.folder,
                 root,
                 out,
                 RowFile,
@@ -154,23 +152,32 @@ class Evaluation:
             self.talk,
             admitted=lambda row: wanted.add(bytes.fromhex(digest_of(row))),
         )
-        code = run.execute(self._rows(path, part.tasks))
+        tasks = ", ".join(map(str, sorted(part.tasks)))
+        self.talk.say(f"task {tasks}: {', '.join(settings.names)} on {', '.join(files)}")
+        code = run.execute(interleaved([self._rows(*one, part.tasks, settings) for one in files.items()]))
         self.failed |= code == EXIT_FAILED
         if code == EXIT_INTERRUPTED:
             return code
-        for _, row in read_rows(out):
+        for _, row, _ in read_rows(out):
             if row["evaluators"] == settings.told and bytes.fromhex(digest_of(row)) in wanted:
-                model.add(row, self._clip_of(row, root), self._task(row), settings.names)
+                models[row[MODEL]].add(row, self._clip_of(row, root), self._task(row), settings.names)
         return code
 
-    def _rows(self, path: Path, tasks: frozenset[int]) -> Iterator[Numbered]:
-        for number, row in read_rows(path):
-            if self._task(row) in tasks:
-                yield Numbered(number, row)
+    def _rows(
+        self, name: str, path: Path, tasks: frozenset[int], settings: ScoreSettings
+    ) -> Iterator[Numbered]:
+        """The rows of these tasks in one model's file, marked with its name."""
+        is_first = True
+        for found in read_rows(path):
+            if self._task(found.row) in tasks:
+                if is_first:
+                    check_columns(found, show(path), settings)
+                is_first = False
+                yield Numbered(found.number, {**found.row, MODEL: name}, show(path))
 
     def _tasks(self, path: Path) -> set[int]:
         found = set()
-        for _, row in read_rows(path):
+        for _, row, _ in read_rows(path):
             found.add(self._task(row))
             if len(found) == 3:
                 break
@@ -188,6 +195,18 @@ class Evaluation:
             place = os.path.normpath(os.path.join(os.path.abspath(root), path))  # noqa: PTH100, PTH118
             return f"{place}\0{_seconds(row.get('start'))}\0{_seconds(row.get('end'))}"
         return " ".join(str(row.get("short") or "").split())
+
+
+def interleaved(streams: Sequence[Iterator[Numbered]]) -> Iterator[Numbered]:
+    """A row of each in turn: models that wrote about the same clips in the same order have them looked at once."""
+    left = list(streams)
+    while left:
+        for stream in list(left):
+            row = next(stream, None)
+            if row is None:
+                left.remove(stream)
+            else:
+                yield row
 
 
 def model_files(folder: Path, say: Callable[[str], None]) -> dict[str, Path]:

@@ -116,13 +116,13 @@ class Places:
         self._settings = settings
         self._ranks = ranks
 
-    def job(self, number: int, row: dict[str, Any]) -> ScoreJob:
-        """The job of a row. What is wrong with it is its `problem`.
+    def job(self, number: int, row: dict[str, Any], file: str = "") -> ScoreJob:
+        """The job of a row. What is wrong with it is its `problem`. file: how messages call its file, if not as all.
 
         Raises:
             InputError: the row has a column of its own where scores would go.
         """
-        where = f"{self._shown} row {number}"
+        where = f"{file or self._shown} row {number}"
         self._check_columns(row, where)
         try:
             text = row.get(self._settings.text_column)

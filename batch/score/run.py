@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
-from itertools import islice
+from itertools import chain, islice
 from pathlib import Path
 from typing import Any
 
@@ -106,31 +106,19 @@ class ScoreRun:
 
     def _checked(self, rows: Iterator[Numbered]) -> Iterator[ScoreJob]:
         """The jobs; a file without the columns that are needed is refused before anything is written."""
-        first = next(rows, None)
         source = show(self.options.source)
+        first = next(rows, None)
         if first is None:
             raise InputError(f"{source} has no rows; write one with a {self.settings.text_column!r}")
-        wanted = {"text": self.settings.text_column}
-        if self.settings.needs_video:
-            wanted["path"] = self.settings.path_column
-        for what, column in wanted.items():
-            if column not in first.row:
-                there = ", ".join(map(repr, list(first.row)[:12])) or "none"
-                blind = " or choose evaluators of texts alone (rubric, judge)" if what == "path" else ""
-                raise InputError(
-                    f"{source} row {first.number} has no column {column!r}; its columns are {there}: "
-                    f"say which one with --{what}-column NAME{',' if blind else ''}{blind}"
-                )
+        check_columns(first, source, self.settings)
         places = Places(source, self.options.root, self.settings, ranks=self.options.stage == RANK_STAGE)
         self._warn_of_root(first.row)
 
         def jobs() -> Iterator[ScoreJob]:
-            row: Numbered | None = first
-            while row is not None:
-                told = nested(row.row)
+            for number, row, file in chain([first], rows):
+                told = nested(row)
                 for one in self.expand(told) if self.expand else [told]:
-                    yield places.job(row.number, one)
-                row = next(rows, None)
+                    yield places.job(number, one, file)
 
         return jobs()
 
@@ -249,6 +237,23 @@ def _finished(end: End) -> Finished:
         error_message=" ".join(str(error).split()) if error else None,
         fingerprint=end.mark,
     )
+
+
+def check_columns(first: Numbered, shown: str, settings: ScoreSettings) -> None:
+    """Nothing. first: row of a file that messages call `shown`.
+
+    Raises:
+        InputError: it has no column of texts, or none of clips where these are needed.
+    """
+    wanted = {"text": settings.text_column} | ({"path": settings.path_column} if settings.needs_video else {})
+    for what, column in wanted.items():
+        if column not in first.row:
+            there = ", ".join(map(repr, list(first.row)[:12])) or "none"
+            blind = ", or choose evaluators of texts alone (rubric, judge)" if what == "path" else ""
+            raise InputError(
+                f"{shown} row {first.number} has no column {column!r}; its columns are {there}: "
+                f"say which one with --{what}-column NAME{blind}"
+            )
 
 
 def default_out(captions: Path, word: str) -> Path:

@@ -27,10 +27,14 @@ BYTES = "\0bytes:"
 
 
 class Numbered(NamedTuple):
-    """A row and its place in the file: its line, or its number from 1 in Parquet and JSON lists."""
+    """A row and its place in the file: its line, or its number from 1 in Parquet and JSON lists.
+
+    file: how messages call its file, where rows of several come together.
+    """
 
     number: int
     row: dict[str, Any]
+    file: str = ""
 
 
 def format_of(path: Path) -> str:

@@ -77,7 +77,7 @@ def test_csv_holds_what_rows_hold(tmp_path: Path, rows: list[dict[str, Any]]) ->
     path = tmp_path / "o.csv"
     write(path, full, path)
     columns = dict.fromkeys(name for row in rows for name in row)
-    back = [nested(row) for _, row in read_rows(path)]
+    back = [nested(row) for _, row, _ in read_rows(path)]
     for row, told in zip(rows, back, strict=True):
         assert {name: told[name] for name in columns} == {name: row.get(name, "") for name in columns}
         assert {name: told[name] for name in ADDED} == ADDED
@@ -86,7 +86,7 @@ def test_csv_holds_what_rows_hold(tmp_path: Path, rows: list[dict[str, Any]]) ->
 def test_csv_with_a_row_of_one_empty_field_and_line_breaks(tmp_path: Path) -> None:
     path = tmp_path / "o.tsv"
     write(path, [{"prompt": "a\nb\tc"}, {"prompt": ""}], path)
-    assert [row["prompt"] for _, row in read_rows(path)] == ["a\nb\tc", ""]
+    assert [row["prompt"] for _, row, _ in read_rows(path)] == ["a\nb\tc", ""]
 
 
 def test_parquet_keeps_types(tmp_path: Path) -> None:
@@ -104,7 +104,7 @@ def test_parquet_keeps_types(tmp_path: Path) -> None:
         "empty": pa.array([None, None], pa.null()),
     }
     pq.write_table(pa.table(columns), source)
-    rows = [row for _, row in read_rows(source)]
+    rows = [row for _, row, _ in read_rows(source)]
     out = tmp_path / "out.parquet"
     write(out, [{**row, **ADDED} for row in rows], source)
     table = pq.read_table(out)
