@@ -14,9 +14,12 @@ import pytest
 
 from models.clip.load import load_clip
 from models.entry import HubSource
+from models.errors import WeightsCorrupt, WeightsMissing
+from models.fetching import fetch, find
 from models.registry import registry
 from tests.models.clip import tiny
 from tests.models.fetching.hub_server import Hub, serve
+from tests.models.hub_files import write_snapshot
 
 NAME = "long-clip-l"
 
@@ -72,17 +75,17 @@ def test_it_is_fetched_converted_found_and_needs_the_hub_no_more(
         hub.asked.clear()
         off = {"HF_HUB_OFFLINE": "1"}
         assert models(tmp_path, hub, "path", NAME, "--verify", **off).stdout == pulled.stdout
-        # damage is seen, and mended from the file that was fetched
+        monkeypatch.setenv("VIDPROMPTER_HOME", str(tmp_path / "home"))
+        monkeypatch.setenv("HF_HUB_CACHE", str(tmp_path / "cache"))
         (folder / "clip.v1" / "model.safetensors").write_bytes(b"short")
-        damaged = models(tmp_path, hub, "path", NAME, **off)
-        assert damaged.returncode == 1 and "damaged" in damaged.stderr
-        assert models(tmp_path, hub, "pull", NAME, **off).returncode == 0
+        with pytest.raises(WeightsCorrupt, match="is damaged"):
+            find(NAME)
+        assert fetch(NAME) == folder == find(NAME, verify=True)  # made again from what was fetched
         shutil.rmtree(tmp_path / "cache")
         rows = {row["name"]: row for row in json.loads(models(tmp_path, hub, "list", "--json", **off).stdout)}
         assert (rows[NAME]["status"], rows[NAME]["kind"]) == ("here", "evaluator")
         assert rows["videoclip-xl"]["status"] == "missing"
         assert hub.asked == []
-    monkeypatch.setenv("VIDPROMPTER_HOME", str(tmp_path / "home"))
     encoder = load_clip("long-clip", backend="torch", device="cpu")
     card = encoder.card
     assert (card.model, card.revision) == (NAME, f"{source().repo}@{str(source().commit)[:12]}")
@@ -90,15 +93,20 @@ def test_it_is_fetched_converted_found_and_needs_the_hub_no_more(
     assert np.isfinite(encoder.encode_texts([encoder.tokenizer.encode("a cat")])).all()
 
 
-def test_what_is_no_whole_long_clip_is_not_kept(tmp_path: Path) -> None:
+def test_what_is_no_whole_long_clip_is_not_kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("VIDPROMPTER_HOME", str(tmp_path / "home"))
+    monkeypatch.setenv("HF_HUB_CACHE", str(tmp_path / "cache"))
     tensors = tiny.clip_tensors(context=248)
     del tensors["ln_final.bias"]
     bad = tiny.save_pickle(tensors, tmp_path / "bad.pt").read_bytes()
-    with serve(hub_with(bad)) as hub:
-        pulled = models(tmp_path, hub, "pull", NAME)
-        assert pulled.returncode == 1
-        assert "'ln_final.bias'" in pulled.stderr and "Traceback" not in pulled.stderr
-        assert not list((tmp_path / "home").rglob("clip.json"))
+    write_snapshot(tmp_path / "cache", source().repo, {"longclip-L.pt": bad}, commit=str(source().commit))
+    with pytest.raises(WeightsMissing, match="fetched, but not converted yet; run `vidprompter models pull"):
+        find(NAME)
+    with pytest.raises(
+        WeightsCorrupt, match=r"'ln_final\.bias'"
+    ):  # no network is needed for what lies in the cache
+        fetch(NAME)
+    assert not list((tmp_path / "home").rglob("clip.json"))
 
 
 def test_a_file_that_went_away_is_told(tmp_path: Path) -> None:
