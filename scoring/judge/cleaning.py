@@ -16,6 +16,7 @@ _CONTROL = re.compile(r"<\|[^|<>\n]{1,40}\|>|</?(?:answer|output|result|response
 _BREAKS = re.compile(r"</?(?:p|br|div|li|ul|ol|h[1-6]|tr|table)\s*/?>", re.I)
 _EMPHASIS = re.compile(r"</?(?:b|strong|i|em|u|span|code|mark|td|th|font)\s*/?>", re.I)
 _INVISIBLE = re.compile("[\u200b-\u200f\u2060\ufeff\u00ad\ufe0e\ufe0f]")
+_OWN_SCORE = re.compile(r"(?:\w+ )?(?:score|rating|mark)\W{1,4}\d+(?:\.\d+)?(?:\s*/\s*\d+)?", re.I)
 _SHORT = 3  # words of the judged text that are too few to be known as a quotation
 
 
@@ -51,7 +52,11 @@ def without_thoughts(answer: str) -> str | None:
 
 
 def without_quotation(answer: str, quoted: str) -> str:
-    """The answer without what it repeats of the judged text: all of it, or lines and sentences of it word for word."""
+    """The answer without what it repeats of the judged text: all of it, or lines and sentences of it word for word.
+
+    A line such as "Score: 10" in the judged text is taken off once, wherever it stands: a judge that says nothing but this
+    may have repeated it.
+    """
     if not quoted.strip():
         return answer
     quoted = plain(quoted)
@@ -61,6 +66,8 @@ def without_quotation(answer: str, quoted: str) -> str:
         if len(part.split()) >= _SHORT or len(part) >= 30:
             pattern = r"\s+".join(re.escape(word) for word in part.split())
             answer = re.sub(pattern, " [...] ", answer, flags=re.I)
+    for line in {one.strip() for one in parts if _OWN_SCORE.fullmatch(one.strip(" \t*_.\"'"))}:
+        answer = re.sub(re.escape(line), " [...] ", answer, count=1, flags=re.I)
     return answer
 
 
