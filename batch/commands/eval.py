@@ -85,7 +85,7 @@ def eval_group() -> None:
 )
 @click.option("--resamples", type=click.IntRange(100, 1_000_000), default=10_000, show_default=True)
 @click.option("--retry-failed", is_flag=True, help="Try again what failed in an earlier run with this --out.")
-@evaluator_options
+@evaluator_options("builtin, rubric; with --judge the judge too")
 @click.option("--json", "as_json", is_flag=True, help="The comparison as JSON on stdout.")
 def captions_command(folder: Path, **options: Any) -> int:
     """Puts the parts together; see the help text."""

@@ -36,7 +36,7 @@ from scoring.names import make_evaluator
       vidprompter rank --captions beams.jsonl --beams --evaluator paper
     """,
 )
-@click.argument("clip_and_captions", nargs=-1, metavar="CLIP CAPTION...")
+@click.argument("clip_and_captions", nargs=-1, metavar="[CLIP CAPTION...]")
 @click.option(
     "--from",
     "source_file",
@@ -57,7 +57,7 @@ from scoring.names import make_evaluator
 )
 @click.option("--keep", type=click.IntRange(min=1), help="Only the best N of each clip in --captions.")
 @click.option("--beams", is_flag=True, help="Rank all beams of the rows of --captions, each as its own row.")
-@evaluator_options
+@evaluator_options()
 @click.option(
     "--json",
     "as_json",

@@ -42,7 +42,7 @@ from vidprompter.video.files import show
       vidprompter score --captions beams.jsonl --beams
     """,
 )
-@click.argument("clip_and_captions", nargs=-1, metavar="CLIP CAPTION...")
+@click.argument("clip_and_captions", nargs=-1, metavar="[CLIP CAPTION...]")
 @click.option(
     "--from",
     "source_file",
@@ -63,7 +63,7 @@ from vidprompter.video.files import show
 @click.option(
     "--by", metavar="NAME", help="With --beams: what the best beam is chosen by.  [default: the mean]"
 )
-@evaluator_options
+@evaluator_options()
 @click.option(
     "--json",
     "as_json",

@@ -22,16 +22,6 @@ DEFAULT_WITHOUT_CLIP = ("rubric",)
 _DEFAULTS = EvaluatorOptions()
 _GIGABYTE = 1_000_000_000
 
-_EVALUATOR = (
-    click.option(
-        "--evaluator",
-        "evaluators",
-        multiple=True,
-        metavar="NAME",
-        help=f"{', '.join(NAMES)}; {PAPER}: the three CLIP-like ones; NAME=FILE, FOLDER or HUB/ID. Repeatable.  "
-        f"[default: builtin; without a clip rubric]",
-    ),
-)
 _RUNNING = (
     click.option("--judge", metavar="MODEL", help="Of the evaluator `judge`; named as --model of `caption`."),
     click.option(
@@ -101,11 +91,23 @@ _RUNNING = (
 )
 
 
-def evaluator_options(command: Command) -> Command:
-    """The command with these options; `options_of` and `names_of` read them."""
-    for option in reversed((*_EVALUATOR, *_RUNNING)):
-        command = option(command)
-    return command
+def evaluator_options(default: str = "builtin; without a clip rubric") -> Callable[[Command], Command]:
+    """Adds these options to a command; `options_of` and `names_of` read them. default: evaluators, for the help page."""
+    evaluator = click.option(
+        "--evaluator",
+        "evaluators",
+        multiple=True,
+        metavar="NAME",
+        help=f"{', '.join(NAMES)}; {PAPER}: the three CLIP-like ones; NAME=FILE, FOLDER or HUB/ID. Repeatable.  "
+        f"[default: {default}]",
+    )
+
+    def add(command: Command) -> Command:
+        for option in reversed((evaluator, *_RUNNING)):
+            command = option(command)
+        return command
+
+    return add
 
 
 def options_of(given: dict[str, Any]) -> EvaluatorOptions:

@@ -112,7 +112,7 @@ class ScoreRun:
             raise InputError(f"{source} has no rows; write one with a {self.settings.text_column!r}")
         check_columns(first, source, self.settings)
         places = Places(source, self.options.root, self.settings, ranks=self.options.stage == RANK_STAGE)
-        self._warn_of_root(first.row)
+        self._check_root(first.row)
 
         def jobs() -> Iterator[ScoreJob]:
             for number, row, file in chain([first], rows):
@@ -122,19 +122,15 @@ class ScoreRun:
 
         return jobs()
 
-    def _warn_of_root(self, row: dict[str, Any]) -> None:
-        """Says so where the first clip stands where the user does, and not where it is looked for."""
+    def _check_root(self, row: dict[str, Any]) -> None:
+        """Refuses where the first clip stands where the user does, and not where all would be looked for in vain."""
         given = row.get(self.settings.path_column)
         if not self.settings.needs_video or not isinstance(given, str) or not given or "\0" in given:
             return
-        if (
-            not Path(given).is_absolute()
-            and not (self.options.root / given).exists()
-            and Path(given).exists()
-        ):
-            self.talk.say(
-                f"{show(given)} is not under {show(self.options.root)}, but it is under the folder you are in: "
-                f"--root . would find it"
+        root = self.options.root
+        if not Path(given).is_absolute() and not (root / given).exists() and Path(given).exists():
+            raise InputError(
+                f"{show(given)} is not under {show(root)}, but it is under the folder you are in; add --root ."
             )
 
     def _work(self, jobs: Iterator[ScoreJob], run: Run) -> bool:

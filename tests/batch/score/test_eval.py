@@ -83,7 +83,9 @@ def test_the_table_of_a_folder(here: Path, outputs: Path, vidprompter: Command, 
     ]  # fmt: skip
     assert json.loads((here / "report" / "table.json").read_text()) == told
     before = calls_of(calls)
-    assert before.count(("c0.mp4", 5)) == 2  # all models' captions of a clip at once, for each of two evaluators
+    assert (
+        before.count(("c0.mp4", 5)) == 2
+    )  # all models' captions of a clip at once, for each of two evaluators
     again = vidprompter("eval", "captions", "outputs", *ASKED, "--out", "report", "--json")
     assert json.loads(again.out) == told
     assert calls_of(calls) == before

@@ -193,8 +193,9 @@ def test_folders(here: Path, vidprompter: Command) -> None:
     (here / "in").mkdir()
     write_rows(here / "in" / "c.jsonl", [row(0, "x")])
     done = vidprompter("score", "--captions", "in/c.jsonl", *CLIP)
-    assert done.code == 1
-    assert "--root . would find it" in done.err
+    assert done.code == 2
+    assert "add --root ." in done.err
+    assert not (here / "in" / "c.scored.jsonl").exists()
     assert vidprompter("score", "--captions", "in/c.jsonl", *CLIP, "--root", ".").code == 0
     write_rows(here / "in" / "a.jsonl", [{"path": str(here / "c1.mp4"), "prompt": "x"}])
     assert vidprompter("score", "--captions", "in/a.jsonl", *CLIP).code == 0
