@@ -45,6 +45,7 @@ _BELOW = frozenset(
     "pavement sidewalk path track terrain soil ocean pool".split()
 )
 _AROUND = frozenset("wall background backdrop room scene landscape forest mountain hill".split())
+_SKIN = frozenset(("brown", "beige", "pink", "orange"))
 _DARK = ("black", "dark gray")
 NEAR = 0.3  # share of the frame
 # Share of a region's pixels from which a colour speaks for itself, and below which it is not there.
@@ -86,6 +87,11 @@ def color_support(
         # On a thing of its own region the colour that most of it has is the one that is said of it.
         rival = max(float(regions[best] @ weights_of(other)) for other in _MEANT)
         support *= 0.65 + 0.35 * fits[best] / max(rival, 1e-6)
+    if thing is not None and most > 0.8:
+        # Another one of the kind may be of that colour: seen anywhere, it is not quite wrong.
+        support = max(
+            support, 0.5 * _from_share(float(_often(look).mean(axis=0) @ weights), *_ANYWHERE, 0.75)
+        )
     dark = float(sum(regions[best][_INDEX[name]] for name in _DARK))
     if claim.said not in ("black", "white", "gray", "grey"):
         # In the dark every colour is near black: it may be there and not be seen.
@@ -143,8 +149,11 @@ def _worn(noun: str, person: SeenThing) -> list[Region]:
         return [top]
     if noun in LOW_WEAR:
         return [low, 0.6 * middle]
-    # Of someone near, the chest fills the lower third, and the face the others.
-    return [low, 0.5 * middle] if person.area > NEAR else [middle, low]
+    if person.area <= NEAR:
+        return [middle, low]
+    # Of someone near, the chest fills the lower third, and skin much of the others.
+    clothed = np.array([name not in _SKIN for name in NAMES])
+    return [low, 0.5 * middle * clothed, 0.5 * top * clothed]
 
 
 def _often(look: Look) -> NDArray[np.float64]:

@@ -20,7 +20,7 @@ from vidprompter.sheet.camera.fits import PairFits
 from vidprompter.sheet.colors import NAMES, name_indices
 from vidprompter.sheet.measure import Measured, load_networks, measure_fully, sampling_plans
 from vidprompter.sheet.objects import strong_sightings
-from vidprompter.sheet.recognize import Thing, classify_wholes
+from vidprompter.sheet.recognize import Thing
 from vidprompter.sheet.types import SceneSheet
 from vidprompter.sheet.views import Box, crop
 from vidprompter.sheet.vocabulary import classifier_classes, detector_classes, noun_kinds
@@ -30,7 +30,10 @@ if TYPE_CHECKING:
 
 BANDS = 3  # of a picture, from top to bottom: sky, middle, ground
 MAX_LOOKS = 8  # boxes of one thing whose colours are counted
-WORN_LOOKS = 3  # boxes of people that the classifier is shown, since the detector names no clothes
+CLOSE_LOOKS = (
+    3  # boxes of people and animals shown to the classifier: the detector names no clothes, and few animals
+)
+HEAD = 0.55  # upper part of an animal's box, where its face is
 MIN_COLOR = 0.35  # confidence of a sheet's colour from which it counts
 MIN_SIDE = 6  # pixels of a part that has a colour
 
@@ -71,14 +74,15 @@ class ShotCamera:
 class Look:
     """What was seen of a clip. T pictures.
 
-    classes: (T, 1000) float16, probabilities of the ImageNet classes in each picture; worn: (1000,) float16, those on
-    people, None without any. things: all that was considered, surest first. bands: (T, 3, 17) float32, share of each
-    colour in the upper, middle and lower third of each picture. cameras: of the shots that could be followed.
+    classes: (T, 1000) float16, probabilities of the ImageNet classes in each picture; worn, animal: (1000,) float16,
+    those on people and on the surest animal, None without any. things: all that was considered, surest first.
+    bands: (T, 3, 17) float32, share of each colour in the upper, middle and lower third of each picture. cameras: of the shots that could be followed.
     """
 
     sheet: SceneSheet
     classes: NDArray[np.float16]
     worn: NDArray[np.float16] | None
+    animal: NDArray[np.float16] | None
     things: tuple[SeenThing, ...]
     bands: NDArray[np.float32]
     cameras: tuple[ShotCamera, ...]
@@ -136,7 +140,7 @@ def look_of_sheet(sheet: SceneSheet) -> Look:
         if color.name in NAMES:
             palette[..., NAMES.index(color.name)] += color.share
     classes = np.zeros((0, len(classifier_classes().nouns)), np.float16)
-    return Look(sheet, classes, None, things, palette, ())
+    return Look(sheet, classes, None, None, things, palette, ())
 
 
 def _kind(label: str) -> str:
@@ -164,7 +168,8 @@ def look_of(measured: Measured) -> Look:
     return Look(
         sheet=measured.sheet,
         classes=measured.seen.whole.astype(np.float16),
-        worn=_worn(measured),
+        worn=_close(measured, "person"),
+        animal=_close(measured, "animal"),
         things=things,
         bands=_bands(measured.shown),
         cameras=tuple(cameras),
@@ -222,16 +227,22 @@ def _bands(shown: NDArray[np.uint8]) -> NDArray[np.float32]:
     return np.array(rows, np.float32).reshape(len(shown), BANDS, len(NAMES))
 
 
-def _worn(measured: Measured) -> NDArray[np.float16] | None:
-    """Class probabilities on the surest people."""
-    people = [one for thing in measured.seen.things if thing.name == "person" for one in thing.sightings]
-    best = {one.frame: one for one in sorted(people, key=lambda one: one.score)}
-    looks = sorted(best.values(), key=lambda one: (-one.score, one.frame))[:WORN_LOOKS]
-    if not looks:
+def _close(measured: Measured, kind: str) -> NDArray[np.float16] | None:
+    """Class probabilities on the surest people or on the surest animal."""
+    found = [thing for thing in measured.seen.things if thing.kind == kind and thing.sightings]
+    best = {one.frame: one for one in sorted(found[0].sightings, key=lambda one: one.score)} if found else {}
+    looks = sorted(best.values(), key=lambda one: (-one.score, one.frame))[:CLOSE_LOOKS]
+    crops = []
+    for one in looks:
+        frame, (x0, y0, x1, y1) = measured.shown[one.frame], one.box
+        crops.append(crop(frame, one.box, pad=0.04, square=False))
+        if kind == "animal":
+            crops.append(crop(frame, one.box, pad=0.15, square=True))
+            crops.append(crop(frame, (x0, y0, x1, y0 + HEAD * (y1 - y0)), pad=0.1, square=True))
+    if not crops:
         return None
-    crops = [crop(measured.shown[one.frame], one.box, pad=0.03, square=False) for one in looks]
     _, classifier = load_networks()
-    return np.asarray(classify_wholes(crops, classifier).mean(axis=0), np.float16)
+    return np.asarray(np.asarray(classifier.probabilities(crops), np.float64).mean(axis=0), np.float16)
 
 
 def _shot_camera(fit: PairFits, seconds: float) -> ShotCamera | None:

@@ -4,6 +4,9 @@ Norouzi et al. 2013 ("Zero-shot learning by convex combination of semantic embed
 classifier weight the embeddings of its class names, and the mixture lies where an image of that content would. Any word
 can then be compared with the picture, also one that the classifier never learnt. We weight the news (what a class says
 beyond what it says of anything), and add what the detector found and the setting.
+
+Some words are near to everything ("dog", "room"). Of a cosine we therefore take off a share of the word's mean cosine
+with its nearest random nouns, as Conneau et al. 2018 do for translations (cross-domain similarity local scaling).
 """
 
 from __future__ import annotations
@@ -24,6 +27,10 @@ Vector = NDArray[np.float32]
 TOP = 10  # nouns of the classifier in one mixture, as in the paper
 THING_WEIGHT = 0.5  # of a sure thing of the detector, against 1 for all the classifier's news
 SCENE_WEIGHT = 0.3
+NEIGHBOURS, CROWDED = (
+    10,
+    0.7,
+)  # random nouns that tell how crowded a place is, and the share that is taken off
 EVERY = 7  # each so-many-th noun of the table of visible nouns serves as a random one
 SEEN_KINDS = frozenset(("animal", "artifact", "food", "object", "person", "place", "plant"))
 
@@ -47,7 +54,7 @@ class Meanings:
     def __init__(self, encoder: Encoder) -> None:
         self._encoder = encoder
         self._known: dict[str, Vector] = {}
-        self._random: NDArray[np.float32] | None = None
+        self._random: tuple[NDArray[np.float32], NDArray[np.float32]] | None = None
 
     def learn(self, texts: Iterable[str]) -> None:
         """Encodes what is not known yet, in one go."""
@@ -61,43 +68,58 @@ class Meanings:
         return self._known[text]
 
     @property
-    def random(self) -> NDArray[np.float32]:
-        """(N, D) vectors of nouns drawn from all that can be seen: what is near by chance."""
+    def random(self) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+        """(N, D) vectors of nouns drawn from all that can be seen, and (N,) how crowded it is around each."""
         if self._random is None:
             nouns = sorted(noun for noun, kind in noun_kinds().items() if kind.kind in SEEN_KINDS)[::EVERY]
             self.learn(nouns)
-            self._random = np.array([self._known[noun] for noun in nouns])
+            vectors = np.array([self._known[noun] for noun in nouns])
+            others = vectors @ vectors.T
+            np.fill_diagonal(others, -1.0)
+            self._random = vectors, _highest(others)
         return self._random
+
+    def crowd(self, vector: Vector) -> float:
+        """How crowded it is around a vector: the mean cosine with the nearest random nouns, itself left out."""
+        cosines = self.random[0] @ vector
+        return float(_highest(np.where(cosines > 0.999, -1.0, cosines)[None])[0])
+
+
+def _highest(cosines: NDArray[np.float32]) -> NDArray[np.float32]:
+    """(N,) mean of the `NEIGHBOURS` highest of each row (N, M)."""
+    return np.asarray(np.sort(cosines, axis=1)[:, -NEIGHBOURS:].mean(axis=1), np.float32)
 
 
 @dataclass(frozen=True)
 class Mixture:
     """Where a clip lies among meanings.
 
-    clip: (D,) of all pictures together; pictures: (T, D) of each. chance: (N,) sorted cosines of random nouns with it,
-    each noun at its nearest picture as `nearness` does it.
+    clip: (D,) of all pictures together; pictures: (T, D) of each. chance: (N,) sorted nearness of random nouns.
+    meanings: the vectors of words.
     """
 
     clip: Vector
     pictures: NDArray[np.float32]
     chance: NDArray[np.float32]
+    meanings: Meanings
 
-    def nearness(self, vectors: NDArray[np.float32]) -> NDArray[np.float32]:
-        """(N,) how near vectors (N, D) are: the mean of the cosines with the clip and with the nearest picture."""
-        return _nearness(self.clip, self.pictures, vectors)
+    def nearness(self, text: str) -> float:
+        """How near a text is: the mean of the cosines with the clip and with the nearest picture, less the crowd."""
+        vector = self.meanings.of(text)
+        return float(_cosines(self.clip, self.pictures, vector[None])[0]) - CROWDED * self.meanings.crowd(
+            vector
+        )
 
-    def rank(self, vector: Vector) -> float:
+    def rank(self, text: str) -> float:
         """The share, 0-1, of random nouns that are farther away."""
-        near = float(self.nearness(vector[None])[0])
-        return float(np.searchsorted(self.chance, near)) / len(self.chance)
+        return float(np.searchsorted(self.chance, self.nearness(text))) / len(self.chance)
 
-    def surprise(self, vector: Vector) -> float:
+    def surprise(self, text: str) -> float:
         """How many standard deviations of the random nouns the text is nearer than their mean."""
-        near = float(self.nearness(vector[None])[0])
-        return (near - float(self.chance.mean())) / max(float(self.chance.std()), 1e-6)
+        return (self.nearness(text) - float(self.chance.mean())) / max(float(self.chance.std()), 1e-6)
 
 
-def _nearness(
+def _cosines(
     clip: Vector, pictures: NDArray[np.float32], vectors: NDArray[np.float32]
 ) -> NDArray[np.float32]:
     return np.asarray(0.5 * (vectors @ clip) + 0.5 * (vectors @ pictures.T).max(axis=1), np.float32)
@@ -118,8 +140,9 @@ def mix(look: Look, meanings: Meanings) -> Mixture:
         weights.append(_news(row, shown))
     meanings.learn({noun for some in weights for noun in some})
     vectors = np.array([_combine(some, meanings) for some in weights], np.float32)
-    chance = np.sort(_nearness(vectors[0], vectors[1:], meanings.random))
-    return Mixture(vectors[0], vectors[1:], chance)
+    nouns, crowds = meanings.random
+    chance = np.sort(_cosines(vectors[0], vectors[1:], nouns) - CROWDED * crowds)
+    return Mixture(vectors[0], vectors[1:], chance, meanings)
 
 
 def _extras(look: Look) -> dict[str, float]:

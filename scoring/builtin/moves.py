@@ -12,7 +12,7 @@ STILL = (
     0.014  # frames per second at which a camera as well stands as moves; the sheet's limit is 0.01, rendered
 )
 SHAKING = 0.016  # root-mean-square speed at which it as well shakes
-LED = 0.01
+LED = 0.014  # frames per second at which a direction as well is one
 MIN_SURE = 0.35  # even a doubtful fit says more than nothing
 _AXES: dict[str, tuple[int, int]] = {
     "pan left": (0, 1), "pan right": (0, -1), "tilt up": (1, 1), "tilt down": (1, -1), "zoom in": (2, 1),
@@ -64,7 +64,7 @@ def shot_fit(said: str, shot: ShotCamera) -> float:
 def _effects(shot: ShotCamera) -> tuple[float, float, float, float]:
     """What each motion does to the picture, in comparable sizes."""
     x, y, zoom, turn = shot.rates
-    return abs(x), abs(y), 0.5 * abs(zoom), 0.5 * abs(turn)
+    return abs(x), abs(y), 0.8 * abs(zoom), 0.5 * abs(turn)
 
 
 def _pace(shot: ShotCamera) -> float:

@@ -13,7 +13,7 @@ from functools import cache
 import numpy as np
 
 from scoring.builtin.look import Look, SeenThing
-from scoring.builtin.meaning import Meanings, Mixture
+from scoring.builtin.meaning import Mixture
 from scoring.builtin.verdict import log_odds, probability
 from scoring.builtin.wear import BODY, WEAR
 from vidprompter.facts.claims import SEVERAL, Claim
@@ -38,8 +38,8 @@ _OUTDOORS = frozenset(
     "valley canyon desert field meadow garden yard farm village glacier cliff island lawn".split()
 )
 # Share of random nouns that are farther away -> probability, from captions of the development clips: of the nouns that
-# are there half rank above 0.97, of the others one in six.
-_RANKS = ((0.0, 0.4, 0.75, 0.92, 0.98, 1.0), (0.12, 0.25, 0.42, 0.52, 0.7, 0.8))
+# are there half rank above 0.98, of the others one in ten.
+_RANKS = ((0.0, 0.4, 0.7, 0.9, 0.98, 1.0), (0.12, 0.2, 0.36, 0.52, 0.7, 0.85))
 _LIFTS = ((-1.0, 0.3, 1.0, 2.0, 3.0, 4.0), (-1.2, -0.8, -0.2, 0.6, 1.3, 2.0))
 _SEEN = ((0.0, 0.05, 0.2, 0.5, 0.8, 1.0), (-1.4, -0.8, 0.1, 1.0, 2.0, 3.0))
 
@@ -52,8 +52,8 @@ def _detectable() -> frozenset[str]:
 class Nouns:
     """The nouns of captions against one clip."""
 
-    def __init__(self, look: Look, mixture: Mixture | None, meanings: Meanings | None) -> None:
-        self._look, self._mixture, self._meanings = look, mixture, meanings
+    def __init__(self, look: Look, mixture: Mixture | None) -> None:
+        self._look, self._mixture = look, mixture
         self._things: Mapping[str, SeenThing] = {thing.name: thing for thing in reversed(look.things)}
         self._lifts = _lifts(look)
         self._animal = max(
@@ -110,7 +110,7 @@ class Nouns:
         if thing is None:
             # From within, a car is no box; the classifier knows its seats and belts.
             inside = own[0] in INTERIORS and self._lifts.get(own[0], 0.0) > 1.0
-            return -2.2 if own[0] in FOUND_SURELY and not inside else -1.0
+            return -2.2 if own[0] in FOUND_SURELY and not inside else -0.6
         sure = max(thing.confidence, 0.75 / (1 + float(np.exp(-(thing.score - 0.6) / 0.05))))
         odds = float(np.interp(sure, *_SEEN))
         # A basic name says less than the word itself: not every car is a taxi.
@@ -134,6 +134,9 @@ class Nouns:
         if lift is None:
             return 0.0
         odds = float(np.interp(lift, *_LIFTS))
+        if claim.noun_kind not in ("animal", "food") and claim.basic not in FOUND_SURELY:
+            # It names what a picture is of, and seldom what else is there.
+            odds = max(odds, -0.9 if claim.noun in self._things or claim.noun in noun_members() else -0.5)
         known = self._animal is not None and self._animal.confidence >= 0.4 and self._animal.name != "animal"
         if claim.noun_kind == "animal" and known:
             return min(odds, 0.0)  # the detector's name was weighed against the classifier's already
@@ -141,11 +144,9 @@ class Nouns:
 
     def _meant(self, claim: Claim) -> float:
         """Log odds from the meaning of the word."""
-        if self._mixture is None or self._meanings is None:
+        if self._mixture is None:
             return 0.0
-        rank = max(
-            self._mixture.rank(self._meanings.of(text)) for text in (claim.phrase, claim.noun, claim.basic)
-        )
+        rank = max(self._mixture.rank(text) for text in {claim.phrase, claim.noun, claim.basic})
         odds = log_odds(float(np.interp(rank, *_RANKS)))
         return 0.4 * odds if claim.noun in ANYONE else odds
 
@@ -218,7 +219,7 @@ def _usual_number(claim: Claim) -> float:
 
 def _lifts(look: Look) -> dict[str, float]:
     """For each noun of the classifier how much more probable it is than usual (natural logarithm): in all pictures, in
-    those that show it best, or on people."""
+    those that show it best, or on people; of animals on the animal that was seen, if any was."""
     classes = classifier_classes()
     rows = look.classes.astype(np.float64)
     if not len(rows):
@@ -229,7 +230,10 @@ def _lifts(look: Look) -> dict[str, float]:
         best = np.sort(rows[:, members].sum(axis=1))[-3:].mean()
         usual = float(classes.usual[members].sum())
         seen = [mean, float(np.log((best + 0.003) / (usual + 0.003))) - 0.4]
-        if look.worn is not None and noun_kinds()[noun] in ("wear", "object", "vehicle"):
+        kind = noun_kinds()[noun]
+        if look.animal is not None and kind == "animal":
+            seen = [classes.lift(look.animal.astype(np.float64), members)]
+        if look.worn is not None and kind in ("wear", "object", "vehicle"):
             seen.append(classes.lift(look.worn.astype(np.float64), members) - 0.2)
         out[noun] = max(seen)
     for one in detector_classes().values():  # a detector's class is backed by several of the classifier's

@@ -6,10 +6,10 @@ Every claim i has a support s_i (0-1, 0.5 where the look is silent) and a weight
     against  A = sum of 2 w_i (1 - 2 s_i)        over claims with s_i < 0.5 (an error weighs twice)
     precision  P = (F + 1) / (F + A + 2)         one half without claims: the rule of succession
     recall     R = weight of the sure facts of the sheet that the caption names, over the weight of all
-    match      M = mean over sentences of sigmoid((z + 0.2) / 0.9), z: standard deviations by which the sentence's
+    match      M = mean over sentences of sigmoid((z - 0.7) / 0.8), z: standard deviations by which the sentence's
                things are nearer to the mixture of the seen classes than random nouns are (`meaning`)
 
-    value = 100 (0.6 P + 0.15 R + 0.25 M)
+    value = 100 (0.7 P + 0.1 R + 0.2 M)
 
 The value rises with each support, with each fact named and with the match, and falls with every claim added that has
 s_i < 0.5. Where R or M cannot be had (no sure facts; no words to compare; no pictures) the others take its share; of a text
@@ -37,11 +37,12 @@ from vidprompter.sheet.lines import lines_of
 from vidprompter.sheet.types import SceneSheet
 
 RULES = "1"  # version of these rules: to be raised when a number would change
-SHARES = {"precision": 0.6, "recall": 0.15, "match": 0.25}
+SHARES = {"precision": 0.7, "recall": 0.1, "match": 0.2}
 WEIGHTS = {
     "object": 1.0, "place": 1.0, "count": 1.0, "color": 0.8, "camera": 2.5, "shot": 0.8, "light": 0.4, "motion": 0.3,
 }  # fmt: skip
 BY_THE_WAY = 0.2
+MIDDLE, WIDTH = 0.7, 0.8  # of the sigmoid of the match, in standard deviations
 ERROR = 2.0  # how much more an error weighs than a hit
 
 
@@ -75,7 +76,7 @@ class Judge:
 
     def __init__(self, look: Look, meanings: Meanings | None, mixture: Mixture | None) -> None:
         self._look, self._meanings, self._mixture = look, meanings, mixture
-        self._nouns = Nouns(look, mixture, meanings)
+        self._nouns = Nouns(look, mixture)
 
     def weigh(self, statement: Statement) -> Weighed:
         """The verdict on each claim of a caption, and the number."""
@@ -109,21 +110,21 @@ class Judge:
         return motion_support(claim.said, self._look.sheet)
 
     def _match(self, statement: Statement) -> float | None:
-        if self._mixture is None or self._meanings is None:
+        if self._mixture is None:
             return None
         contents = [text for text in statement.contents if text]
         if not contents and not statement.claims:
             contents = list(statement.sentences)
         if not contents:
             return None
-        near = [self._mixture.surprise(self._meanings.of(text)) for text in contents]
-        return sum(1 / (1 + math.exp(-(z + 0.2) / 0.9)) for z in near) / len(near)
+        near = [self._mixture.surprise(text) for text in contents]
+        return sum(1 / (1 + math.exp(-(z - MIDDLE) / WIDTH)) for z in near) / len(near)
 
     def _recall(self, statement: Statement) -> tuple[float | None, tuple[str, ...]]:
         facts = [
             *self._thing_facts(statement),
             *self._scene_facts(statement),
-            *camera_facts(statement, self._look.sheet),
+            *self._camera_facts(statement),
         ]
         total = sum(weight for _, weight, _ in facts)
         if not total:
@@ -150,6 +151,14 @@ class Judge:
                 facts.append((f"{line.color} {noun}", 0.2, float(hit)))
         return facts
 
+    def _camera_facts(self, statement: Statement) -> list[tuple[str, float, float]]:
+        """The camera, where the sheet is sure of it."""
+        told = lines_of(self._look.sheet).camera
+        if told in ("unknown", "cuts"):
+            return []
+        fits = [camera_support(claim.said, self._look)[0] for claim in statement.of("camera")]
+        return [(f"camera: {told}", 0.35, max(0.0, 2 * max(fits, default=0.5) - 1))]
+
     def _scene_facts(self, statement: Statement) -> list[tuple[str, float, float]]:
         scene = lines_of(self._look.sheet).scene
         if scene is None:
@@ -163,29 +172,17 @@ class Judge:
         return [(scene, 0.6 * self._look.sheet.scene.confidence, said)]
 
 
-def camera_facts(statement: Statement, sheet: SceneSheet) -> list[tuple[str, float, float]]:
-    """The camera, where the sheet is sure of it."""
-    told = lines_of(sheet).camera
-    if told in ("unknown", "cuts"):
-        return []
-    claims = {c.said for c in statement.of("camera")}
-    if told == "moving":
-        right = float(bool(claims - {"static", "handheld", "cuts"}))
-    else:
-        right = (
-            1.0
-            if told in claims
-            else 0.7
-            if told.split()[0] in claims or ("other" in claims and told != "static")
-            else 0.0
-        )
-    return [(f"camera: {told}", 0.35, right)]
-
-
 def _once(claims: Sequence[Claim]) -> list[Claim]:
-    """Each thing and each statement of a thing once, its first mention."""
+    """Each thing and each statement of a thing once, its first mention; "one of them" is no number of them."""
     seen: dict[tuple[str, str, str], Claim] = {}
+    numbers: dict[str, int] = {}
     for claim in claims:
+        if claim.kind == "count":
+            number = int(claim.said) if claim.said.isdigit() else 2
+            numbers[claim.noun] = max(number, numbers.get(claim.noun, 0))
+    for claim in claims:
+        if claim.kind == "count" and claim.said.isdigit() and int(claim.said) < numbers[claim.noun]:
+            continue
         key = (claim.kind, claim.said, claim.noun)
         if key not in seen or (claim.firm and not seen[key].firm):
             seen[key] = claim

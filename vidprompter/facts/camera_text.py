@@ -21,8 +21,8 @@ _RIGHT = r"(?:right|rightwards?)"
 _GAP = r"(?:[^.!?;,]{0,60}?)"
 _MOVEMENTS: tuple[tuple[str, str], ...] = (
     # ruff: noqa: E501
-    ("pan left", rf"\b(?:pan(?:s|ned|ning)?|sweep(?:s|ing)?|turn(?:s|ing)?|swing(?:s|ing)?|glid(?:es|ing)|slid(?:es|ing)|drift(?:s|ing)?)\b{_GAP}\b{_LEFT}\b|\bleftward (?:pan|sweep|turn)|\bleft pan\b"),
-    ("pan right", rf"\b(?:pan(?:s|ned|ning)?|sweep(?:s|ing)?|turn(?:s|ing)?|swing(?:s|ing)?|glid(?:es|ing)|slid(?:es|ing)|drift(?:s|ing)?)\b{_GAP}\b{_RIGHT}\b|\brightward (?:pan|sweep|turn)|\bright pan\b"),
+    ("pan left", rf"\bcamera(?:\s+\w+){{0,2}}?\s+(?:mov(?:es|ing)|track(?:s|ing)|truck(?:s|ing)|travel(?:s|l?ing)|shift(?:s|ing)|fl(?:ies|ying))\b{_GAP}\b{_LEFT}\b|\b(?:pan(?:s|ned|ning)?|sweep(?:s|ing)?|turn(?:s|ing)?|swing(?:s|ing)?|glid(?:es|ing)|slid(?:es|ing)|drift(?:s|ing)?)\b{_GAP}\b{_LEFT}\b|\bleftward (?:pan|sweep|turn)|\bleft pan\b"),
+    ("pan right", rf"\bcamera(?:\s+\w+){{0,2}}?\s+(?:mov(?:es|ing)|track(?:s|ing)|truck(?:s|ing)|travel(?:s|l?ing)|shift(?:s|ing)|fl(?:ies|ying))\b{_GAP}\b{_RIGHT}\b|\b(?:pan(?:s|ned|ning)?|sweep(?:s|ing)?|turn(?:s|ing)?|swing(?:s|ing)?|glid(?:es|ing)|slid(?:es|ing)|drift(?:s|ing)?)\b{_GAP}\b{_RIGHT}\b|\brightward (?:pan|sweep|turn)|\bright pan\b"),
     ("tilt up", rf"\btilt(?:s|ed|ing)?\b{_GAP}\b(?:up|upwards?|skywards?)\b|\bupward tilt\b|\bcamera (?:rises|lifts|looks up)"),
     ("tilt down", rf"\btilt(?:s|ed|ing)?\b{_GAP}\b(?:down|downwards?)\b|\bdownward tilt\b|\bcamera (?:descends|lowers|looks down)"),
     ("zoom in", r"\bzoom(?:s|ed|ing)?(?:\s+\w+ly)?(?:\s+|-)(?:in|closer)\b|\bpush(?:es|ing)? in\b|\b(?:moves?|moving|closes|closing|draws?|drawing|creeps?|eases?) (?:slowly |steadily |gently |gradually )?(?:closer|in)\b|\bdoll(?:y|ies) in\b|\bpush-in\b"),

@@ -164,6 +164,7 @@ def _statement(text: str, parts: list[str], docs: list[Any]) -> Statement:
     contents = []
     for index, (part, doc) in enumerate(zip(parts, docs, strict=True)):
         claims += _noun_claims(doc, index)
+        claims += _loose_colors(doc, index, {claim.said for claim in claims if claim.sentence == index})
         claims += _picture_claims(part, doc, index)
         contents.append(_content(doc))
     return Statement(text, tuple(dict.fromkeys(claims)), tuple(parts), tuple(contents))
@@ -343,6 +344,14 @@ def _negated(tokens: tuple[Any, ...]) -> bool:
     first = tokens[0]
     before = first.doc[first.i - 1].lower_ if first.i else ""
     return before in _NOT_SAID or any(t.lower_ in _NOT_SAID for t in tokens)
+
+
+def _loose_colors(doc: Any, index: int, known: set[str]) -> list[Claim]:
+    """Colours that no noun of the sentence bears, as "a red one": said of the picture."""
+    if _MONOCHROME.search(doc.text):
+        known = known | {"black", "white"}
+    said = dict.fromkeys(t.lower_ for t in doc if t.lower_ in COLORS)
+    return [Claim("color", color, sentence=index) for color in said if color not in known]
 
 
 def _picture_claims(part: str, doc: Any, index: int) -> list[Claim]:
