@@ -129,8 +129,9 @@ def is_long(config: ClipConfig) -> bool:
 
 
 def _section(file: Path, row: Mapping[str, Any], name: str) -> dict[str, Any]:
-    # old files say the same twice, and the second is the one that counts
-    found = row.get(name) or row.get(f"{name}_dict")
+    # Old files (OpenAI's own among them) say the same twice, and transformers goes by the second.
+    again = row.get(f"{name}_dict")
+    found = row.get(name) if again is None else again
     if not isinstance(found, dict):
         raise ModelError(f"{file} has no {name}; it describes no CLIP")
     return {**_DEFAULTS[name], **found}

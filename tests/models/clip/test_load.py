@@ -89,6 +89,36 @@ def test_pickled_folders_of_open_clip_and_parts_of_transformers(checkpoints: Pat
         torch_features("clip", parted)
 
 
+def test_a_config_that_says_things_twice_is_read_as_transformers_does(tmp_path: Path) -> None:
+    """As openai/clip-vit-large-patch14 does: whole sections, and what differs from ViT-B/32 once more."""
+    from transformers import CLIPConfig
+
+    from models.clip.layouts.transformers import transformers_config
+
+    row = {
+        "model_type": "clip",
+        "projection_dim": 768,
+        "text_config": {"hidden_size": 1, "hidden_act": "quick_gelu", "eos_token_id": 2},
+        "text_config_dict": {"hidden_size": 768, "intermediate_size": 3072, "num_attention_heads": 12},
+        "vision_config": {
+            "hidden_size": 1024,
+            "intermediate_size": 4096,
+            "num_attention_heads": 16,
+            "patch_size": 14,
+        }
+        | {"num_hidden_layers": 24},
+        "vision_config_dict": None,
+    }
+    ours, theirs = transformers_config(tmp_path, row), CLIPConfig.from_dict(row)
+    for tower, section in ((ours.text, theirs.text_config), (ours.vision, theirs.vision_config)):
+        assert tower.width == section.hidden_size
+        assert tower.layers == section.num_hidden_layers
+        assert tower.heads == section.num_attention_heads
+        assert tower.hidden == section.intermediate_size
+    assert (ours.image_size, ours.patch_size, ours.embed_dim) == (224, 14, 768)
+    assert (ours.vocab_size, ours.context, ours.end_id) == (49408, 77, 49407)
+
+
 def test_a_long_clip_in_transformers_form(tmp_path: Path) -> None:
     """As others converted it: one table of 248 positions, the two made one."""
     from safetensors.numpy import save_file
