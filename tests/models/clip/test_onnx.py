@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
+import time
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -13,6 +15,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
+from models.clip import onnx_store
 from models.clip.config import ClipConfig, Tower
 from models.clip.encoder import Card
 from models.clip.onnx_encoder import OnnxEncoder
@@ -90,7 +93,7 @@ def test_images(count: int) -> None:
     assert np.abs(np.linalg.norm(found, axis=1) - 1).max() < 1e-6
 
 
-@pytest.mark.parametrize(("clips", "frames"), [(1, 8), (3, 8), (1, 1), (5, 1)])
+@pytest.mark.parametrize(("clips", "frames"), [(1, 8), (3, 8), (5, 1)])
 def test_videos(clips: int, frames: int) -> None:
     import torch
 
@@ -133,26 +136,37 @@ def test_half_is_near() -> None:
     assert np.abs(half.encode_texts(ids) - torch_texts(network(IMAGE), ids)).max() < 5e-3
 
 
+def test_half_of_a_whole_clip() -> None:
+    pixels = pictures(2, 8)
+    found = encoder(VIDEO, dtype="float16").encode_videos(pixels)
+    assert np.abs(found - encoder(VIDEO).encode_videos(pixels)).max() < 5e-3
+
+
+def test_an_end_mark_inside_ends_a_text() -> None:
+    one = encoder(IMAGE)
+    short = [[1, 2, END]]
+    assert np.abs(one.encode_texts([[1, 2, END, 5, 6, END]]) - one.encode_texts(short)).max() < AGREE
+
+
 def test_a_second_start_reads_no_checkpoint() -> None:
     load = _Counted(lambda: network(IMAGE))
     first = encoder(IMAGE, revision="twice", load=load).encode_images(pictures(2))
     second = encoder(IMAGE, revision="twice", load=load).encode_images(pictures(2))
     assert load.calls == 1
     assert np.array_equal(first, second)
-    encoder(IMAGE, revision="another", load=load)
-    assert load.calls == 2
 
 
 def test_damaged_graphs_are_made_again() -> None:
     load = _Counted(lambda: network(IMAGE))
     wanted = encoder(IMAGE, revision="damaged", load=load).encode_images(pictures(2))
-    [graph] = _kept("damaged", "vision.onnx")
-    for damage in (b"", b"no graph" + graph.read_bytes()[8:]):
-        graph.write_bytes(damage)
-        assert np.array_equal(
-            encoder(IMAGE, revision="damaged", load=load).encode_images(pictures(2)), wanted
-        )
-    assert load.calls == 3
+    folder = onnx_store.home() / "onnx" / onnx_store._name(card(IMAGE, "damaged"), "float32")
+    assert onnx_store._is_whole(folder)
+    graph = folder / "vision.onnx"
+    graph.write_bytes(b"no graph" + graph.read_bytes()[8:])
+    again = encoder(IMAGE, revision="damaged", load=load).encode_images(pictures(2))
+    assert np.array_equal(again, wanted) and load.calls == 2
+    (folder / "text.onnx.data").write_bytes(b"")
+    assert not onnx_store._is_whole(folder)
 
 
 def test_no_place_to_keep_graphs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -163,11 +177,20 @@ def test_no_place_to_keep_graphs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 
 
 def test_old_graphs_go_first(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("VIDPROMPTER_HOME", str(tmp_path))
-    monkeypatch.setattr("models.clip.onnx_store.BYTES_AT_MOST", 1)
-    for revision in ("one", "two"):
-        encoder(IMAGE, revision=revision)
-    assert len(list((tmp_path / "onnx").iterdir())) == 1
+    monkeypatch.setattr(onnx_store, "BYTES_AT_MOST", 250)
+    for age, name in (
+        (3, "old"),
+        (2, "newer"),
+        (0, "newest"),
+        (90_000, ".partial-killed"),
+        (5, ".partial-at-work"),
+    ):
+        folder = tmp_path / name
+        folder.mkdir()
+        (folder / "vision.onnx").write_bytes(bytes(100))
+        os.utime(folder, (time.time() - age,) * 2)
+    onnx_store._shrink(tmp_path / "newest")
+    assert {file.name for file in tmp_path.iterdir()} == {"newer", "newest", ".partial-at-work"}
 
 
 def test_weights_that_are_no_numbers_are_refused() -> None:
@@ -215,7 +238,7 @@ def test_a_gpu_that_is_not_there(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_the_version_is_the_same_in_both_places() -> None:
-    from models.clip import onnx_export, onnx_store
+    from models.clip import onnx_export
 
     assert onnx_store._VERSION == onnx_export.EXPORT_VERSION
 
@@ -239,16 +262,7 @@ class _Counted:
         return self.load()
 
 
-def _kept(revision: str, name: str) -> list[Path]:
-    from models.clip.onnx_store import _name
-    from models.fetching.places import home
-
-    return list((home() / "onnx" / _name(card(IMAGE, revision), "float32")).glob(name))
-
-
 @pytest.fixture(scope="module", autouse=True)
 def _sweep() -> Any:
     yield
-    from models.fetching.places import home
-
-    shutil.rmtree(home() / "onnx", ignore_errors=True)
+    shutil.rmtree(onnx_store.home() / "onnx", ignore_errors=True)
