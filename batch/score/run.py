@@ -194,7 +194,7 @@ class ScoreRun:
         shown_so_far = self.tally.failed_total - self.tally.failed_earlier
         if shown_so_far <= FAILURES_SHOWN:
             clip, message = str(end.row.get(self.settings.path_column) or ""), " ".join(str(error).split())
-            where = f"{clip}: " if clip and clip not in message else ""
+            where = f"{show(clip)}: " if clip and clip not in message and "\0" not in clip else ""
             progress.say(shown(f"failed: {where}{type(error).__name__}: {message}"))
         if shown_so_far == FAILURES_SHOWN:
             progress.say("more failures are not shown here; every row says why")

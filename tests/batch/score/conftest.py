@@ -68,4 +68,4 @@ def write_rows(path: Path, rows: list[dict[str, Any]]) -> Path:
 
 
 def rows_of(path: Path) -> list[dict[str, Any]]:
-    return [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
+    return [json.loads(line) for line in path.read_text(encoding="utf-8").split("\n") if line]
