@@ -18,7 +18,7 @@ from scoring.ensemble import check_lengths
 from scoring.features.cache import FeatureCache
 from scoring.features.extract import Extracted, Extractor, Source
 from scoring.features.frames import FramePool
-from scoring.features.model import ClipModel
+from scoring.features.model import ClipModel, expects_gpu
 from scoring.features.shard import Feature
 from scoring.names import EvaluatorOptions, Named
 from vidprompter.errors import InputError
@@ -56,7 +56,7 @@ class Similarity:
             self._models,
             FeatureCache(options.cache, options.cache_bytes, say),
             FramePool(options.workers, options.timeout_seconds),
-            on_gpu=options.device not in ("auto", "cpu"),
+            on_gpu=expects_gpu(options),
         )
 
     @property

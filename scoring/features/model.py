@@ -146,11 +146,16 @@ def _videos(encoder: ClipEncoder, clips: Sequence[NDArray[np.uint8]]) -> list[ND
 
 def _expected_settings(options: EvaluatorOptions) -> dict[str, str]:
     """What `load_clip` will choose, told without torch. Where it errs, a run only computes anew what is kept."""
-    gpu = options.device not in ("auto", "cpu") or (options.device == "auto" and _has_gpu())
+    gpu = expects_gpu(options)
     dtype = options.dtype if options.dtype != "auto" else ("float16" if gpu else "float32")
     mps = options.device == "mps" or (options.device == "auto" and sys.platform == "darwin")
     backend = options.backend if options.backend != "auto" else ("torch" if mps else "onnx")
     return {"backend": backend, "dtype": "float32" if mps and options.dtype == "auto" else dtype}
+
+
+def expects_gpu(options: EvaluatorOptions) -> bool:
+    """Whether models should come to run on a GPU; told without torch."""
+    return options.device not in ("auto", "cpu") or (options.device == "auto" and _has_gpu())
 
 
 def _has_gpu() -> bool:
