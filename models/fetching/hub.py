@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import json
 import os
 import shutil
 import threading
@@ -61,13 +62,28 @@ def entry_of(hub_id: str) -> Entry:
     """An entry for a hub id ("org/name" or "org/name@revision") that the registry does not know."""
     return Entry(
         name=hub_id,
-        kind="video-lmm",
+        kind=_kind_of(hub_id),
         description="a model of the hub that VidPrompter's registry does not name",
         licence="see its model card",
         upstream=split_hub_id(hub_id)[0],
         upstream_licence="see its model card",
         source=HubSource(split_hub_id(hub_id)[0], None, 0, approximate=True),
     )
+
+
+def _kind_of(hub_id: str) -> str:
+    """What a repository holds, by its settings where they are here; before that it is taken for a prompt writer."""
+    repo, revision = split_hub_id(hub_id)
+    commit = commit_here(repo, revision)
+    folder = snapshot_folder(repo, commit) if commit else None
+    if folder is None:
+        return "video-lmm"
+    try:
+        said = json.loads((folder / "config.json").read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        said = {}
+    is_clip = isinstance(said, dict) and said.get("model_type") == "clip"
+    return "evaluator" if is_clip or (folder / "open_clip_config.json").is_file() else "video-lmm"
 
 
 def revision_of(entry: Entry, source: HubSource) -> str:

@@ -19,6 +19,7 @@ from models.clip.convert import save_clip
 from models.clip.load import clip_card, load_clip
 from models.clip.torch_encoder import TorchEncoder
 from models.errors import CapabilityError, ModelError, UnknownModel, WeightsCorrupt, WeightsMissing
+from models.fetching.hub import entry_of
 from models.fetching.hub_cache import hub_cache
 from models.locate import writers
 from models.registry import registry
@@ -227,6 +228,8 @@ def test_hub_ids_and_open_clip_names_are_found_in_the_cache(checkpoints: Path) -
     ):
         files = {file.name: file.read_bytes() for file in (checkpoints / name).iterdir()}
         write_snapshot(hub_cache(), repo, files)
+        assert entry_of(repo).kind == "evaluator"
+    assert entry_of("someone/something").kind == "video-lmm"
     card = clip_card("clip", "openai/clip-vit-base-patch32")
     assert card.revision == f"openai/clip-vit-base-patch32@{COMMIT[:12]}"
     card = clip_card("clip", "ViT-B-32")
