@@ -62,6 +62,10 @@ def repair(output: Path) -> tuple[int, Path | None]:
 def _ended(first: dict[str, Any], rest: Iterator[dict[str, Any]]) -> Iterator[tuple[str, Finished]]:
     seen: Counter[str] = Counter()
     for row in chain([first], rest):
+        if "score_error" in row:
+            raise InputError(
+                "the rows are scored ones, whose ledger is made by scoring again: give `score` another --out, or --fresh"
+            )
         try:
             name = _name(row)
         except (KeyError, TypeError) as error:

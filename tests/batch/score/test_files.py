@@ -238,6 +238,19 @@ def test_an_output_without_its_ledger_is_not_written_over(here: Path, vidprompte
     assert (here / "c.scored.jsonl").read_text() == "mine\n"
 
 
+def test_runs_tells_of_scored_files_too(here: Path, vidprompter: Command) -> None:
+    write_rows(here / "c.jsonl", [row(0, "x"), {"path": "none.mp4", "prompt": "y"}])
+    vidprompter("score", "--captions", "c.jsonl", *CLIP)
+    assert json.loads(vidprompter("runs", "status", "c.scored.jsonl", "--json").out)["counts"] == {
+        "done": 1, "failed": 1,
+    }  # fmt: skip
+    assert "none.mp4  VideoNotFound" in vidprompter("runs", "failed", "c.scored.jsonl").out
+    (here / "c.scored.jsonl.ledger.sqlite").unlink()
+    done = vidprompter("runs", "repair", "c.scored.jsonl")
+    assert done.code == 2
+    assert "give `score` another --out, or --fresh" in done.err
+
+
 # --- rank ---------------------------------------------------------------------------------------------------
 
 
