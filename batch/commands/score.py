@@ -94,7 +94,7 @@ def _score_line(words: tuple[str, ...], options: dict[str, Any]) -> int:
     if options["as_json"]:
         answer(answers_json(asked, scored, evaluator.identities))
     else:
-        show_scores(asked, scored, evaluator.identities, explain=options["explain"])
+        show_scores(scored, evaluator.identities, explain=options["explain"], say=say)
     return exit_code(scored)
 
 

@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 
 RESAMPLES = 10_000
 LEVEL = 0.95
-_DRAWS_AT_ONCE = 2_000_000
+_DRAWS_AT_ONCE = 200_000  # they stay in the processor's cache
 
 
 def resampled_means(
@@ -19,13 +19,16 @@ def resampled_means(
     """
     clips, _ = values.shape
     rng = np.random.default_rng(seed)
-    share = np.full(clips, 1.0 / clips)
     at_once = max(1, _DRAWS_AT_ONCE // clips)
     found = []
     for begin in range(0, resamples, at_once):
-        # How often each clip is drawn: as good as drawing one by one, and one product for all models.
-        counts = rng.multinomial(clips, share, size=min(at_once, resamples - begin))
-        found.append(counts @ values / clips)
+        rows = min(at_once, resamples - begin)
+        drawn = rng.integers(0, clips, size=(rows, clips), dtype=np.int64)
+        # How often each clip was drawn, for all models at once: several times as fast as to gather values.
+        places = drawn + clips * np.arange(rows)[:, None]
+        counts = np.bincount(places.ravel(), minlength=rows * clips).reshape(rows, clips)
+        # No matrix product of BLAS: so small a one only wakes its threads.
+        found.append(np.einsum("rc,cm->rm", counts, values) / clips)
     return np.concatenate(found)
 
 

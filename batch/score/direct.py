@@ -39,15 +39,21 @@ def score_asked(asked: Asked, evaluator: Evaluator) -> list[Scored]:
 
 
 def show_scores(
-    asked: Asked, scored: Sequence[Scored], identities: Sequence[EvaluatorIdentity], *, explain: bool
+    scored: Sequence[Scored], identities: Sequence[EvaluatorIdentity], *, explain: bool, say: Answer
 ) -> None:
-    """Prints the table, and under it why the numbers are what they are, where that was asked."""
+    """Prints the table, and under it why the numbers are what they are, where that was asked.
+
+    say: is told whose numbers have no reasons.
+    """
     from batch.score.show import console, explanations, score_table
 
     screen = console()
     screen.print(score_table(scored, identities, screen.width))
     if not explain:
         return
+    silent = [one.name for one in identities if not any(each.of(one.name).details for each in scored)]
+    if silent:
+        say(f"{', '.join(silent)}: a number, and no reasons to tell")
     for number, one in enumerate(scored, 1):
         parts = explanations(one)
         if parts and len(scored) > 1:
