@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from scoring.builtin.look import Look, SeenThing
-from scoring.builtin.wear import LOW_WEAR, TOP_WEAR, WEAR
+from scoring.builtin.wear import BODY, LOW_WEAR, TOP_WEAR, WEAR
 from vidprompter.facts.claims import MONOCHROME, Claim
 from vidprompter.facts.lexicon import PARTS
 from vidprompter.sheet.colors import NAMES
@@ -76,11 +76,13 @@ def color_support(
     if look.sheet.monochrome and claim.said not in ("black", "white", "gray", "grey", "silver"):
         return 0.05, "black and white"
     weights = weights_of(claim.said)
+    # A fifth of the picture in brown is no proof of a little red in it.
+    strict = np.where(weights >= 0.5, weights, 0.03 * weights)
     regions, (low, high), most = _regions(claim, look, thing, person)
     regions = [region for region in regions if region.sum() > 0]
     if not regions:
         return 0.5, ""
-    fits = [float(region @ weights) for region in regions]
+    fits = [float(region @ (weights if most > 0.8 else strict)) for region in regions]
     best = int(np.argmax(fits))
     support = _from_share(fits[best], low, high, most)
     if most > 0.8:
@@ -93,7 +95,7 @@ def color_support(
             support, 0.5 * _from_share(float(_often(look).mean(axis=0) @ weights), *_ANYWHERE, 0.75)
         )
     dark = float(sum(regions[best][_INDEX[name]] for name in _DARK))
-    if claim.said not in ("black", "white", "gray", "grey"):
+    if claim.said not in ("black", "gray", "grey"):
         # In the dark every colour is near black: it may be there and not be seen.
         support += 0.5 * max(0.0, dark - 0.3) * (0.45 - support) if support < 0.45 else 0.0
     return support, _names(regions[best])
@@ -145,14 +147,14 @@ def _regions(
 
 def _worn(noun: str, person: SeenThing) -> list[Region]:
     top, middle, low = person.colors.astype(np.float64)
+    clothed = np.array([name not in _SKIN for name in NAMES])
     if noun in TOP_WEAR:
-        return [top]
+        return [top if noun in BODY else top * np.where(clothed, 1.0, 0.5)]
     if noun in LOW_WEAR:
         return [low, 0.6 * middle]
     if person.area <= NEAR:
         return [middle, low]
     # Of someone near, the chest fills the lower third, and skin much of the others.
-    clothed = np.array([name not in _SKIN for name in NAMES])
     return [low, 0.5 * middle * clothed, 0.5 * top * clothed]
 
 

@@ -74,9 +74,10 @@ class ShotCamera:
 class Look:
     """What was seen of a clip. T pictures.
 
-    classes: (T, 1000) float16, probabilities of the ImageNet classes in each picture; worn, animal: (1000,) float16,
+    classes: (T, 1000) float16, probabilities of the ImageNet classes in each picture. worn, animal: (1000,) float16,
     those on people and on the surest animal, None without any. things: all that was considered, surest first.
-    bands: (T, 3, 17) float32, share of each colour in the upper, middle and lower third of each picture. cameras: of the shots that could be followed.
+    bands: (T, 3, 17) float32, share of each colour in the upper, middle and lower third of each picture. cameras: of
+    the shots that could be followed.
     """
 
     sheet: SceneSheet

@@ -29,6 +29,10 @@ INTERIORS = frozenset("car bus train airplane boat truck".split())
 ANYONE = GENDERED | frozenset(
     "person people guy figure someone somebody adult kid child crowd human lady".split()
 )
+# What stands around in most pictures, so that it needs little evidence.
+_COMMON = frozenset(
+    "table wall floor ground sky window door tree building room grass light clothes shirt".split()
+)
 _INDOORS = frozenset(
     "kitchen bedroom bathroom room office classroom library restaurant cafe bar shop store supermarket hospital gym "
     "studio workshop factory warehouse garage laboratory corridor hallway lobby basement attic mall museum".split()
@@ -158,6 +162,8 @@ class Nouns:
             odds += 0.7 if living else -0.4
         elif claim.noun in WEAR:
             odds += 0.4 if self.person() is not None else -0.8
+        if claim.noun in _COMMON:
+            odds += 0.6
         scene = self._look.sheet.scene
         labels = {scene.label: scene.confidence} | {o.label: 0.7 * o.confidence for o in scene.others}
         same = {claim.noun, claim.noun + "s", claim.basic, f"{claim.noun} interior"}
@@ -195,7 +201,11 @@ class Nouns:
             support = 0.25 + 0.65 * many if claim.firm else 0.38 + 0.5 * many
         else:
             support = _number_fit(int(claim.said), share)
+            if claim.said == "1" and not claim.firm:
+                support = max(support, 0.52)  # "a man" may be one of several
         sure = max(thing.confidence, 0.5 * min(1.0, thing.score / 0.6))
+        if thing.name != claim.noun and claim.noun not in ANYONE:
+            sure *= 0.6  # people were counted, and not cyclists
         usual = max(share, key=lambda n: (share[n], n))
         return 0.5 + sure * (support - 0.5), str(usual)
 
@@ -214,7 +224,7 @@ def _usual_number(claim: Claim) -> float:
     """For what no detector counts: one is commoner than three, and three than nine."""
     if claim.said == SEVERAL:
         return 0.5
-    return float(np.interp(int(claim.said), (1, 2, 3, 4, 6, 12), (0.6, 0.52, 0.44, 0.4, 0.34, 0.25)))
+    return float(np.interp(int(claim.said), (1, 2, 3, 4, 6, 12), (0.6, 0.46, 0.4, 0.36, 0.32, 0.25)))
 
 
 def _lifts(look: Look) -> dict[str, float]:
