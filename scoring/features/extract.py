@@ -140,6 +140,15 @@ class Extractor:
             self._memory.popitem(last=False)
 
 
+@dataclass
+class _Group:
+    """Clips that a model encodes together. numbers: in their order; missing: not decoded yet; pixels: of the others."""
+
+    numbers: list[int]
+    missing: set[int]
+    pixels: dict[int, NDArray[np.uint8]] = field(default_factory=dict)
+
+
 class _Work:
     """One round of computing what is not there yet."""
 
@@ -149,7 +158,7 @@ class _Work:
         self._models, self._frames, self._at_once, self._found = models, frames, frames_at_once, found
         self._lanes = ThreadPoolExecutor(_LANES, thread_name_prefix="features")
         self._calls: dict[Future[list[Feature]], tuple[dict[Place, Feature], list[Place]]] = {}
-        self._waiting: dict[int, list[tuple[int, NDArray[np.uint8]]]] = {m: [] for m in range(len(models))}
+        self._groups: dict[Place, _Group] = {}
 
     def run(
         self,
@@ -166,9 +175,8 @@ class _Work:
                     self._call(
                         self._models[m].encode_texts, chosen, self._found.texts, [(m, n) for n in some]
                     )
+            self._group(wanted_clips)
             self._look(sources, wanted_clips, digests)
-            for m in self._waiting:
-                self._encode(m)
             while self._calls:
                 self._collect()
         finally:
@@ -176,48 +184,55 @@ class _Work:
                 call.cancel()
             self._lanes.shutdown()
 
+    def _group(self, wanted: Mapping[int, Sequence[int]]) -> None:
+        """Says beforehand which clips are encoded together: not who decodes first decides, and so no last digit."""
+        for m, model in enumerate(self._models):
+            numbers = [n for n, wanting in wanted.items() if m in wanting]
+            for some in _pieces(numbers, -(-self._at_once // model.look.frames)):
+                group = _Group(list(some), set(some))
+                self._groups.update({(m, n): group for n in some})
+
     def _look(
         self, sources: Sequence[Source], wanted: Mapping[int, Sequence[int]], digests: list[str | None]
     ) -> None:
         jobs: dict[int, Job] = {}
         number_of: dict[int, int] = {}
         for n, wanting in wanted.items():
-            source, looks = sources[n], self._looks(wanting)
+            source = sources[n]
             if isinstance(source.video, Path):
-                jobs[n] = Job(source.video, source.start, source.end, looks)
+                jobs[n] = Job(source.video, source.start, source.end, self._looks(wanting))
                 number_of[id(jobs[n])] = n
         for outcome in self._frames.map(jobs.values()) if jobs else ():
             n = number_of[id(outcome.item)]
             if outcome.value is None:
                 assert outcome.error is not None
                 self._found.errors[n] = outcome.error
+                self._take(n, wanted[n], {})
                 continue
             if digests[n] != outcome.value.digest:
                 digests[n] = None  # it was written to in the meantime: what was seen has no name
-            self._take(n, wanted[n], jobs[n].looks, outcome.value.pixels)
+            self._take(n, wanted[n], dict(zip(jobs[n].looks, outcome.value.pixels, strict=True)))
         for n, wanting in wanted.items():
             video = sources[n].video
             if isinstance(video, Clip):
                 looks = self._looks(wanting)
-                self._take(n, wanting, looks, look_at_clip(video, looks))
+                self._take(n, wanting, dict(zip(looks, look_at_clip(video, looks), strict=True)))
 
     def _looks(self, wanting: Sequence[int]) -> tuple[Look, ...]:
         return tuple(dict.fromkeys(self._models[m].look for m in wanting))
 
-    def _take(
-        self, n: int, wanting: Sequence[int], looks: Sequence[Look], pixels: Sequence[NDArray[np.uint8]]
-    ) -> None:
-        by_look = dict(zip(looks, pixels, strict=True))
+    def _take(self, n: int, wanting: Sequence[int], seen: Mapping[Look, NDArray[np.uint8]]) -> None:
+        """A clip is decoded, or has failed (`seen` is empty): encodes the groups that waited for it alone."""
         for m in wanting:
-            self._waiting[m].append((n, by_look[self._models[m].look]))
-            if sum(len(clip) for _, clip in self._waiting[m]) >= self._at_once:
-                self._encode(m)
-
-    def _encode(self, m: int) -> None:
-        clips, self._waiting[m] = self._waiting[m], []
-        if clips:
-            places = [(m, n) for n, _ in clips]
-            self._call(self._models[m].encode_clips, [clip for _, clip in clips], self._found.clips, places)
+            group, look = self._groups.pop((m, n)), self._models[m].look
+            group.missing.remove(n)
+            if look in seen:
+                group.pixels[n] = seen[look]
+            if not group.missing and group.pixels:
+                numbers = [one for one in group.numbers if one in group.pixels]
+                clips = [group.pixels[one] for one in numbers]
+                places = [(m, one) for one in numbers]
+                self._call(self._models[m].encode_clips, clips, self._found.clips, places)
 
     def _call(
         self,
