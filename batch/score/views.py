@@ -147,13 +147,13 @@ class CsvForm:
 
     def write(self, file: BinaryIO, rows: Again) -> None:
         """See `Form`."""
-        names = list(dict.fromkeys(name for row in rows() for name in flat(row)))
-        text = io.TextIOWrapper(file, encoding="utf-8", errors="surrogateescape", newline="")
+        names = list(dict.fromkeys(name for row in rows() for name in _cells(row)))
+        text = io.TextIOWrapper(file, encoding="utf-8", errors="backslashreplace", newline="")
         try:
             writer = csv.DictWriter(text, names, dialect=self._dialect, restval="")  # RFC 4180's line ends
             writer.writeheader()
             for row in rows():
-                writer.writerow({name: _told(value) for name, value in flat(row).items()})
+                writer.writerow({name: _told(value) for name, value in _cells(row).items()})
             text.flush()
         finally:
             text.detach()
@@ -175,9 +175,14 @@ class ParquetForm:
         schema = pa.schema(_columns(given, rows()).items())
         stream = rows()
         with parquet.ParquetWriter(file, schema, compression="zstd") as writer:
-            while group := [flat(row) for row in islice(stream, GROUP_ROWS)]:
+            while group := [_cells(row) for row in islice(stream, GROUP_ROWS)]:
                 arrays = [_array([row.get(field.name) for row in group], field.type) for field in schema]
                 writer.write_batch(pa.RecordBatch.from_arrays(arrays, schema=schema))
+
+
+def _cells(row: dict[str, Any]) -> dict[str, Any]:
+    """The row flat, its names as UTF-8 can hold them."""
+    return {name.encode("utf-8", "backslashreplace").decode(): value for name, value in flat(row).items()}
 
 
 def _columns(given: dict[str, Any], rows: Iterator[dict[str, Any]]) -> dict[str, Any]:
@@ -190,7 +195,7 @@ def _columns(given: dict[str, Any], rows: Iterator[dict[str, Any]]) -> dict[str,
         ours.update(
             flat_name(word, name) for name in row.get("scores") or {} for word in ("score", "truncated")
         )
-        for name, value in flat(row).items():
+        for name, value in _cells(row).items():
             kind = _kind(value)
             before = found.get(name, "")
             found[name] = kind if not before or before == kind else _wider(before, kind)

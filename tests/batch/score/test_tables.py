@@ -118,7 +118,11 @@ def test_parquet_keeps_types(tmp_path: Path) -> None:
 
 def test_parquet_of_rows_that_came_as_lines(tmp_path: Path) -> None:
     out = tmp_path / "o.parquet"
-    rows = [{"a": 1, "b": None, "c": "x", "d": [1]}, {"a": 1.5, "b": True, "c": 2, "d": {}}, {"e": "\udcff"}]
+    rows = [
+        {"a": 1, "b": None, "c": "x", "d": [1]},
+        {"a": 1.5, "b": True, "c": 2, "d": {}},
+        {"e": "\udcff", "\ud83d": 1},
+    ]
     write(out, [{**row, **ADDED} for row in rows], tmp_path / "in.jsonl")
     table = pq.read_table(out)
     assert table.column("a").to_pylist() == [1.0, 1.5, None]
@@ -126,6 +130,11 @@ def test_parquet_of_rows_that_came_as_lines(tmp_path: Path) -> None:
     assert table.column("c").to_pylist() == ["x", "2", None]
     assert table.column("d").to_pylist() == ["[1]", "{}", None]
     assert table.column("e").to_pylist() == [None, None, "\\udcff"]
+    assert table.column("\\ud83d").to_pylist() == [None, None, 1]
+    out = tmp_path / "o.csv"
+    write(out, [{**row, **ADDED} for row in rows], tmp_path / "in.jsonl")
+    assert [row["\\ud83d"] for _, row, _ in read_rows(out)] == ["", "", "1"]
+    assert [row["e"] for _, row, _ in read_rows(out)] == ["", "", "\\udcff"]
 
 
 def test_a_parquet_column_that_cannot_be_carried_is_named(tmp_path: Path) -> None:
