@@ -85,8 +85,8 @@ def writers(known: Registry | None = None) -> tuple[Entry, ...]:
 def _entry(entry: Entry, known: Registry) -> Located:
     if entry.kind not in WRITERS:
         names = ", ".join(one.name for one in writers(known))
-        kind = f"an {entry.kind}" if entry.kind[0] in "aeiou" else f"a {entry.kind}"
-        raise UnknownModel(f"{entry.name!r} is {kind} and writes no prompts; those that do: {names}")
+        what = f"an {entry.kind}" if entry.kind[0] in "aeiou" else f"a {entry.kind}"
+        raise UnknownModel(f"{entry.name!r} is {what} and writes no prompts; those that do: {names}")
     folder = find(entry.name, known=known)
     kind: Kind = _layout(folder, entry.name) if isinstance(entry.source, HubSource) else "builtin"
     return Located(folder, entry.name, entry.revision, kind, "registry")
