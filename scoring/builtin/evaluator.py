@@ -263,7 +263,8 @@ def _score(text: str, statement: Statement | None, judge: Judge, *, pictures: bo
         flags.append(UNSURE)
     if not pictures:
         flags.append(NO_PICTURES)
-    value = None if weighed.value is None else float(np.clip(weighed.value, LOW, HIGH))
+    # Vectors differ by a millionth with what they are encoded together with.
+    value = None if weighed.value is None else round(float(np.clip(weighed.value, LOW, HIGH)), 3)
     return Score(NAME, value, None, dropped, tuple(flags), _details(weighed, statement))
 
 

@@ -64,6 +64,11 @@ class Nouns:
             (t for t in look.things if t.kind == "animal"), key=lambda t: t.confidence, default=None
         )
 
+    @property
+    def animal_unknown(self) -> bool:
+        """Whether an animal was surely seen, but not which."""
+        return self._animal is not None and self._animal.name == "animal" and self._animal.confidence >= 0.4
+
     def thing(self, claim: Claim) -> SeenThing | None:
         """What the detector or classifier saw under the claim's noun; None where it saw nothing of that name."""
         for name in self._names(claim):

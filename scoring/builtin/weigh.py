@@ -22,7 +22,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -31,7 +31,7 @@ from scoring.builtin.look import Look
 from scoring.builtin.meaning import Meanings, Mixture
 from scoring.builtin.moves import camera_support, shot_support
 from scoring.builtin.nouns import Nouns
-from scoring.builtin.verdict import Verdict
+from scoring.builtin.verdict import Verdict, log_odds, probability
 from vidprompter.facts.claims import Claim, Statement
 from vidprompter.sheet.lines import lines_of
 from vidprompter.sheet.types import SceneSheet
@@ -43,6 +43,7 @@ WEIGHTS = {
 }  # fmt: skip
 BY_THE_WAY = 0.2
 MIDDLE, WIDTH = 0.7, 0.8  # of the sigmoid of the match, in standard deviations
+SECOND_ANIMAL = 2.0  # log odds against another animal where one of unknown kind was seen
 ERROR = 2.0  # how much more an error weighs than a hit
 
 
@@ -80,7 +81,7 @@ class Judge:
 
     def weigh(self, statement: Statement) -> Weighed:
         """The verdict on each claim of a caption, and the number."""
-        verdicts = tuple(self._verdict(claim) for claim in _once(statement.claims))
+        verdicts = self._one_animal([self._verdict(claim) for claim in _once(statement.claims)])
         recall, missed = self._recall(statement)
         match = self._match(statement)
         if not verdicts:  # nothing to check: the match alone
@@ -93,6 +94,22 @@ class Judge:
         support, measured = self._support(claim)
         weight = WEIGHTS[claim.kind] if claim.firm else BY_THE_WAY
         return Verdict(claim, support, measured, weight)
+
+    def _one_animal(self, verdicts: Sequence[Verdict]) -> tuple[Verdict, ...]:
+        """The verdicts; an animal of unknown kind speaks for one of the animals that are named, the likeliest."""
+        if not self._nouns.animal_unknown:
+            return tuple(verdicts)
+        named = [v for v in verdicts if v.claim.kind == "object" and v.claim.noun_kind == "animal"]
+        kinds = {v.claim.basic for v in named} - {"animal"}
+        best = max(named, key=lambda v: v.support, default=None)
+        if len(kinds) < 2 or best is None:
+            return tuple(verdicts)
+        return tuple(
+            replace(v, support=probability(log_odds(v.support) - SECOND_ANIMAL))
+            if v in named and v.claim.basic not in (best.claim.basic, "animal")
+            else v
+            for v in verdicts
+        )
 
     def _support(self, claim: Claim) -> tuple[float, str]:
         if claim.kind in ("object", "place"):
@@ -117,6 +134,11 @@ class Judge:
             contents = list(statement.sentences)
         if not contents:
             return None
+        if self._nouns.animal_unknown:  # the pictures tell that there is one, not which
+            animals = {
+                n for c in statement.of("object") if c.noun_kind == "animal" for n in (c.noun, c.basic)
+            }
+            contents = [" ".join("animal" if w in animals else w for w in text.split()) for text in contents]
         near = [self._mixture.surprise(text) for text in contents]
         return sum(1 / (1 + math.exp(-(z - MIDDLE) / WIDTH)) for z in near) / len(near)
 

@@ -212,11 +212,10 @@ def noun_runs(doc: Any) -> list[NounRun]:
     for tokens in _stretches(doc):
         nouns = [t for t in tokens if _is_noun(t)]
         # "A grey rabbit stretches": tagged as a plural noun, but it is what the rabbit does.
-        while len(nouns) > 1 and _is_verb_astray(nouns[-1]):
+        while len(nouns) > 1 and (_is_verb_astray(nouns[-1]) or _is_doing(nouns[-1], nouns[-2])):
             nouns.pop()
-        if nouns and len(nouns) == 1 and _is_verb_astray(nouns[0]) and nouns[0].tag_ != "NNP":
-            lonely = tokens[0] is nouns[0]
-            nouns = [] if lonely else nouns
+        if len(nouns) == 1 and _is_verb_astray(nouns[0]) and _is_bare(tokens, nouns[0]):
+            nouns = []
         if not nouns:
             continue
         # In "a street film" the street is what could be seen.
@@ -268,6 +267,19 @@ def _is_noun(token: Any) -> bool:
 def _is_abstract(token: Any) -> bool:
     noun = lemma_of(token)
     return noun in _NOT_THINGS or token.lower_ in _NOT_THINGS or noun in _FIELD
+
+
+def _is_bare(tokens: list[Any], noun: Any) -> bool:
+    """Whether a noun stands alone, or after the colour of "a man in black walks"."""
+    first = tokens[0]
+    dressed = first.i > 0 and first.nbor(-1).lower_ == "in"
+    return first is noun or (dressed and all(t.lower_ in COLORS for t in tokens if t.i < noun.i))
+
+
+def _is_doing(token: Any, before: Any) -> bool:
+    """Whether a "plural" that no table knows follows a person or an animal: "a rabbit yawns"."""
+    unknown = token.lower_.endswith("s") and not kind_of(lemma_of(token))[0]
+    return unknown and before.tag_ == "NN" and kind_of(lemma_of(before))[0] in ("person", "animal")
 
 
 def _is_verb_astray(token: Any) -> bool:
@@ -328,7 +340,8 @@ def colors_of(run: NounRun) -> list[str]:
         if token.lower_ in COLORS:
             after = doc[at + 1] if at + 1 < len(doc) else None
             bears = after is not None and (
-                _is_noun(after) or (after.pos_ == "ADJ" and after.lower_ not in COLORS)
+                (_is_noun(after) and not _is_verb_astray(after))
+                or (after.pos_ == "ADJ" and after.lower_ not in COLORS)
             )
             if not bears:
                 found.append(token.lower_)
