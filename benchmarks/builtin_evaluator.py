@@ -20,11 +20,6 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
-from scoring.builtin.evaluator import BuiltinEvaluator
-from scoring.names import EvaluatorOptions
-from vidprompter.errors import VidPrompterError
-from vidprompter.tasks import Request, Task
-
 DATA = Path(__file__).parent / "data"
 SPLITS = {"dev": "developing", "held": "held out"}
 Row = dict[str, str]
@@ -40,6 +35,11 @@ def rows(name: str, clips: Iterable[str]) -> list[Row]:
 
 def score_all(folder: Path, captions: list[Row], cases: list[Row], workers: int) -> tuple[Values, float]:
     """(clip, text) -> value for all that is compared, and the seconds that took."""
+    from scoring.builtin.evaluator import BuiltinEvaluator
+    from scoring.names import EvaluatorOptions
+    from vidprompter.errors import VidPrompterError
+    from vidprompter.tasks import Request, Task
+
     clips = sorted({row["clip"] for row in captions})
     texts = {clip: [row["caption"] for row in captions] for clip in clips}
     for case in cases:
@@ -139,6 +139,8 @@ def main() -> None:
     parser.add_argument("--workers", type=int, default=2)
     parser.add_argument("--json", action="store_true")
     options = parser.parse_args()
+    # benchmarks/scoring.py, beside this script, would hide the package of that name.
+    sys.path[:] = [path for path in sys.path if Path(path or ".").resolve() != DATA.parent.resolve()]
     result = measure(options.clips, options.workers)
     if result["missing"]:
         print(f"not here, left out: {', '.join(result['missing'])}", file=sys.stderr)
