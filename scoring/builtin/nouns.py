@@ -155,8 +155,9 @@ class Nouns:
         """Log odds from the meaning of the word."""
         if self._mixture is None:
             return 0.0
-        rank = max(self._mixture.rank(text) for text in {claim.phrase, claim.noun, claim.basic})
-        odds = log_odds(float(np.interp(rank, *_RANKS)))
+        # Nothing here sees whether somebody is a man or a woman; a word's meaning would only tell what is usual.
+        texts = {"person"} if claim.noun in ANYONE else {claim.phrase, claim.noun, claim.basic}
+        odds = log_odds(float(np.interp(max(self._mixture.rank(text) for text in texts), *_RANKS)))
         return 0.4 * odds if claim.noun in ANYONE else odds
 
     def _around(self, claim: Claim) -> float:

@@ -30,7 +30,7 @@ from scoring.builtin.hues import color_support, same_color
 from scoring.builtin.look import Look
 from scoring.builtin.meaning import Meanings, Mixture
 from scoring.builtin.moves import camera_support, shot_support
-from scoring.builtin.nouns import Nouns
+from scoring.builtin.nouns import ANYONE, Nouns
 from scoring.builtin.verdict import Verdict, log_odds, probability
 from vidprompter.facts.claims import Claim, Statement
 from vidprompter.sheet.lines import lines_of
@@ -134,13 +134,18 @@ class Judge:
             contents = list(statement.sentences)
         if not contents:
             return None
-        if self._nouns.animal_unknown:  # the pictures tell that there is one, not which
+        contents = [self._as_seen(text, statement) for text in contents]
+        near = [self._mixture.surprise(text) for text in contents]
+        return sum(1 / (1 + math.exp(-(z - MIDDLE) / WIDTH)) for z in near) / len(near)
+
+    def _as_seen(self, text: str, statement: Statement) -> str:
+        """A sentence's things without what no picture tells: the sex of people, the kind of an unknown animal."""
+        animals: set[str] = set()
+        if self._nouns.animal_unknown:
             animals = {
                 n for c in statement.of("object") if c.noun_kind == "animal" for n in (c.noun, c.basic)
             }
-            contents = [" ".join("animal" if w in animals else w for w in text.split()) for text in contents]
-        near = [self._mixture.surprise(text) for text in contents]
-        return sum(1 / (1 + math.exp(-(z - MIDDLE) / WIDTH)) for z in near) / len(near)
+        return " ".join("person" if w in ANYONE else "animal" if w in animals else w for w in text.split())
 
     def _recall(self, statement: Statement) -> tuple[float | None, tuple[str, ...]]:
         facts = [
