@@ -34,6 +34,7 @@ from vidprompter.wording.english import looks_english
 if TYPE_CHECKING:
     from scoring.builtin.look import Look, LookItem
     from scoring.builtin.meaning import Meanings
+    from vidprompter.video.workers import WorkerPool
 
 NAME = "builtin"
 LOW, HIGH = 0.0, 100.0
@@ -53,6 +54,8 @@ class BuiltinEvaluator:
         self._options = options or EvaluatorOptions()
         self._meanings: Meanings | None = None
         self._looks: OrderedDict[object, Look] = OrderedDict()
+        self._pool: WorkerPool[LookItem, Look] | None = None
+        self._pool_size = 0
 
     @property
     def identities(self) -> tuple[EvaluatorIdentity, ...]:
@@ -92,7 +95,8 @@ class BuiltinEvaluator:
         ]
 
     def close(self) -> None:
-        """Lets go of the encoder and of what is known of clips."""
+        """Lets go of the encoder, of the processes and of what is known of clips."""
+        self._close_pool()
         self._meanings = None
         self._looks.clear()
 
@@ -144,27 +148,39 @@ class BuiltinEvaluator:
         """Adds what workers see of files to `here`, and what went wrong to `failed`."""
         if not wanted:
             return
+        key_of = {item: key for key, item in wanted.items()}
+        for outcome in self._workers_for(len(key_of)).map(list(key_of)):
+            if isinstance(outcome.error, ModelError):
+                raise outcome.error  # not the clip's fault
+            key = key_of[outcome.item]
+            if outcome.error is not None:
+                failed[key] = outcome.error
+            elif outcome.value is not None:
+                here[key] = self._looks[key] = outcome.value
+        while len(self._looks) > KEPT_LOOKS:
+            self._looks.popitem(last=False)
+
+    def _workers_for(self, clips: int) -> WorkerPool[LookItem, Look]:
+        """Processes for so many clips; kept for the next call, since each loads its networks first."""
         from scoring.builtin.look import look_at_file
         from vidprompter.video.workers import WorkerPool
 
-        key_of = {item: key for key, item in wanted.items()}
-        workers = max(1, min(self._options.workers, len(key_of)))
-        with WorkerPool(
-            look_at_file,
-            workers=workers,
-            timeout_seconds=self._options.timeout_seconds,
-            describe=lambda item: str(item.path),
-        ) as pool:
-            for outcome in pool.map(list(key_of)):
-                if isinstance(outcome.error, ModelError):
-                    raise outcome.error  # not the clip's fault
-                key = key_of[outcome.item]
-                if outcome.error is not None:
-                    failed[key] = outcome.error
-                elif outcome.value is not None:
-                    here[key] = self._looks[key] = outcome.value
-        while len(self._looks) > KEPT_LOOKS:
-            self._looks.popitem(last=False)
+        wanted = max(1, min(self._options.workers, clips))
+        if self._pool is None or self._pool_size < wanted:
+            self._close_pool()
+            self._pool_size = wanted
+            self._pool = WorkerPool(
+                look_at_file,
+                workers=wanted,
+                timeout_seconds=self._options.timeout_seconds,
+                describe=lambda item: str(item.path),
+            )
+        return self._pool
+
+    def _close_pool(self) -> None:
+        if self._pool is not None:
+            self._pool.close()
+            self._pool = None
 
 
 def _check_weights() -> None:

@@ -18,6 +18,7 @@ _AXES: dict[str, tuple[int, int]] = {
     "pan left": (0, 1), "pan right": (0, -1), "tilt up": (1, 1), "tilt down": (1, -1), "zoom in": (2, 1),
     "zoom out": (2, -1),
 }  # fmt: skip
+_WORDS = ("static", *_AXES, "roll", "handheld")
 _EITHER = {
     "pan": ("pan left", "pan right"),
     "tilt": ("tilt up", "tilt down"),
@@ -36,7 +37,8 @@ def camera_support(said: str, look: Look) -> tuple[float, str]:
     total = sum(shot.seconds for shot in look.cameras)
     fit = sum(shot.seconds * shot_fit(said, shot) for shot in look.cameras) / max(total, 1e-9)
     sure = sum(shot.seconds * shot.sure for shot in look.cameras) / max(total, 1e-9)
-    return tempered(0.04 + 0.92 * fit, max(MIN_SURE, sure)), measured_camera(sheet)
+    best = dict.fromkeys(max(_WORDS, key=lambda word: shot_fit(word, shot)) for shot in look.cameras)
+    return tempered(0.04 + 0.92 * fit, max(MIN_SURE, sure)), ", ".join(best)
 
 
 def measured_camera(sheet: SceneSheet) -> str:

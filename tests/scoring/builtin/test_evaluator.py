@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -61,8 +62,10 @@ def test_wants_as_many_lists_as_requests() -> None:
 
 
 @pytest.fixture(scope="module")
-def evaluator() -> BuiltinEvaluator:
-    return BuiltinEvaluator()
+def evaluator() -> Iterator[BuiltinEvaluator]:
+    made = BuiltinEvaluator()
+    yield made
+    made.close()
 
 
 @pytest.fixture(scope="module")
@@ -160,10 +163,30 @@ def test_a_sheet_alone_and_batches_make_no_difference(evaluator: BuiltinEvaluato
     (alone,) = ask(evaluator, Request(Task.VIDEO_TO_PROMPT, sheet=sheet), text)
     assert alone.flags == (NO_PICTURES,) and alone.details["match"] is None and alone.value is not None
     request = Request(Task.VIDEO_TO_PROMPT, video=path)
-    (one,) = ask(BuiltinEvaluator(), request, text)
+    fresh = BuiltinEvaluator()
+    (one,) = ask(fresh, request, text)
+    fresh.close()
     batch = ask(evaluator, request, "a horse on a beach", text, text)
     assert batch[1] == batch[2]
     assert one.value == pytest.approx(batch[1].value, abs=0.002) and one.flags == batch[1].flags
+
+
+@pytest.mark.weights
+def test_pictures_and_decoded_clips_are_scored_too(
+    evaluator: BuiltinEvaluator, clips: Path, tmp_path: Path
+) -> None:
+    import cv2
+
+    from vidprompter.sheet.measure import sampling_plans
+    from vidprompter.video.source import VideoSource
+
+    (clip, *_) = VideoSource(clips / "carphone.mp4").sample(*sampling_plans())
+    picture = tmp_path / "man.png"
+    cv2.imwrite(str(picture), clip.frames[0][..., ::-1])
+    right, wrong = "A man in a black suit with a red bow tie.", "A horse in a yellow boat on a green kite."
+    for video in (clip, picture):
+        one, other = ask(evaluator, Request(Task.VIDEO_TO_PROMPT, video=video), right, wrong)
+        assert one.value is not None and other.value is not None and one.value > other.value + 10
 
 
 def test_a_score_without_facts_is_explained_too() -> None:
