@@ -45,7 +45,7 @@ def score_all(folder: Path, captions: list[Row], cases: list[Row], workers: int)
     for case in cases:
         texts[case["clip"]] += [case["right"], case["wrong"]]
     began = time.perf_counter()
-    evaluator = BuiltinEvaluator(EvaluatorOptions(workers=workers))
+    evaluator = BuiltinEvaluator(EvaluatorOptions(workers=workers, cache_bytes=0))
     requests = [Request(Task.VIDEO_TO_PROMPT, video=folder / clip) for clip in clips]
     values = {}
     for clip, outcome in zip(clips, evaluator.score(requests, [texts[clip] for clip in clips]), strict=True):

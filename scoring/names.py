@@ -110,7 +110,7 @@ def make_evaluator(
         elif one.name == "builtin":
             from scoring.builtin.evaluator import BuiltinEvaluator
 
-            members.append(BuiltinEvaluator(options))
+            members.append(BuiltinEvaluator(options, say))
         elif one.name == "rubric":
             from scoring.rubric import RubricEvaluator
 

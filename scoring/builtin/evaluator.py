@@ -12,7 +12,7 @@ says in `Score.details` why the number is what it is:
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -32,6 +32,7 @@ from vidprompter.video.clip import Clip
 from vidprompter.wording.english import looks_english
 
 if TYPE_CHECKING:
+    from scoring.builtin.kept import KeptLooks
     from scoring.builtin.look import Look, LookItem
     from scoring.builtin.meaning import Meanings
     from vidprompter.video.workers import WorkerPool
@@ -50,8 +51,12 @@ _ENTRIES = ("ssd-mobilenet-v3", "efficientnet-lite2", "minilm-l6-v2")
 class BuiltinEvaluator:
     """See `vidprompter.scores.Evaluator`. Not for use by two threads at once."""
 
-    def __init__(self, options: EvaluatorOptions | None = None) -> None:
+    def __init__(
+        self, options: EvaluatorOptions | None = None, say: Callable[[str], None] = lambda line: None
+    ) -> None:
         self._options = options or EvaluatorOptions()
+        self._say = say
+        self._kept: KeptLooks | None = None
         self._meanings: Meanings | None = None
         self._looks: OrderedDict[object, Look] = OrderedDict()
         self._pool: WorkerPool[LookItem, Look] | None = None
@@ -148,7 +153,14 @@ class BuiltinEvaluator:
         """Adds what workers see of files to `here`, and what went wrong to `failed`."""
         if not wanted:
             return
-        key_of = {item: key for key, item in wanted.items()}
+        kept = self._kept_looks()
+        names = {item: _name_on_disk(item) for item in wanted.values()} if kept.is_on else {}
+        for key, item in wanted.items():
+            if (name := names.get(item)) and (look := kept.get(name)) is not None:
+                here[key] = self._looks[key] = look
+        key_of = {item: key for key, item in wanted.items() if key not in here}
+        if not key_of:
+            return
         for outcome in self._workers_for(len(key_of)).map(list(key_of)):
             if isinstance(outcome.error, ModelError):
                 raise outcome.error  # not the clip's fault
@@ -157,8 +169,20 @@ class BuiltinEvaluator:
                 failed[key] = outcome.error
             elif outcome.value is not None:
                 here[key] = self._looks[key] = outcome.value
+                # One that was written to in the meantime has no name.
+                if (name := names.get(outcome.item)) and name == _name_on_disk(outcome.item):
+                    kept.put(name, outcome.value)
         while len(self._looks) > KEPT_LOOKS:
             self._looks.popitem(last=False)
+
+    def _kept_looks(self) -> KeptLooks:
+        from scoring.builtin.kept import KeptLooks
+        from scoring.features.cache import default_folder
+
+        if self._kept is None:
+            folder = self._options.cache or default_folder()
+            self._kept = KeptLooks(folder, self._options.cache_bytes, self._say)
+        return self._kept
 
     def _workers_for(self, clips: int) -> WorkerPool[LookItem, Look]:
         """Processes for so many clips; kept for the next call, since each loads its networks first."""
@@ -181,6 +205,19 @@ class BuiltinEvaluator:
         if self._pool is not None:
             self._pool.close()
             self._pool = None
+
+
+def _name_on_disk(item: LookItem) -> str | None:
+    """What a look is kept under; None for a file that cannot be read: whoever decodes it says why."""
+    from models.registry import registry
+    from scoring.builtin.kept import look_key
+    from scoring.features.frames import file_digest
+
+    digest = file_digest(item.path)
+    if digest is None:
+        return None
+    seen_by = "+".join(registry().get(name).revision for name in _ENTRIES[:2])
+    return look_key(digest, item.start, item.end, seen_by)
 
 
 def _check_weights() -> None:

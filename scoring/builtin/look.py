@@ -3,6 +3,8 @@
 The sheet states what is sure. A caption may say what is not in it, so the evidence is kept as well: what the networks
 thought of each picture, how many of each thing every picture shows, which colours there are on it and anywhere, and
 how each shot's camera went. Runs in worker processes; torch is never imported here.
+
+NOTE: looks are kept on disk: whoever changes what one holds raises `scoring.builtin.kept.VERSION`.
 """
 
 from __future__ import annotations

@@ -12,6 +12,7 @@ from rich.console import Console
 
 from scoring.builtin.evaluator import NO_PICTURES, NOTHING_TO_CHECK, BuiltinEvaluator
 from scoring.builtin.explain import explain
+from scoring.names import EvaluatorOptions
 from vidprompter.errors import InputError, VideoNotFound, WeightsMissing
 from vidprompter.scores import EMPTY, LANGUAGE, TRUNCATED, Score, Scored
 from vidprompter.tasks import Request, Task
@@ -62,8 +63,13 @@ def test_wants_as_many_lists_as_requests() -> None:
 
 
 @pytest.fixture(scope="module")
-def evaluator() -> Iterator[BuiltinEvaluator]:
-    made = BuiltinEvaluator()
+def cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("cache")
+
+
+@pytest.fixture(scope="module")
+def evaluator(cache: Path) -> Iterator[BuiltinEvaluator]:
+    made = BuiltinEvaluator(EvaluatorOptions(cache=cache))
     yield made
     made.close()
 
@@ -163,12 +169,25 @@ def test_a_sheet_alone_and_batches_make_no_difference(evaluator: BuiltinEvaluato
     (alone,) = ask(evaluator, Request(Task.VIDEO_TO_PROMPT, sheet=sheet), text)
     assert alone.flags == (NO_PICTURES,) and alone.details["match"] is None and alone.value is not None
     request = Request(Task.VIDEO_TO_PROMPT, video=path)
-    fresh = BuiltinEvaluator()
+    fresh = BuiltinEvaluator(EvaluatorOptions(cache_bytes=0))
     (one,) = ask(fresh, request, text)
     fresh.close()
     batch = ask(evaluator, request, "a horse on a beach", text, text)
     assert batch[1] == batch[2]
     assert one.value == pytest.approx(batch[1].value, abs=0.002) and one.flags == batch[1].flags
+
+
+@pytest.mark.weights
+def test_a_clip_is_measured_once(
+    evaluator: BuiltinEvaluator, clips: Path, cache: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    request, text = Request(Task.VIDEO_TO_PROMPT, video=clips / "carphone.mp4"), RIGHT["carphone"]
+    (before,) = ask(evaluator, request, text)
+    again = BuiltinEvaluator(EvaluatorOptions(cache=cache))
+    monkeypatch.setattr(again, "_workers_for", lambda clips: pytest.fail("the clip was looked at again"))
+    (after,) = ask(again, request, text)
+    assert after.value == pytest.approx(before.value, abs=0.002)
+    assert after.details["facts"] == before.details["facts"]
 
 
 @pytest.mark.weights
