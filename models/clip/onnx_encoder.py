@@ -163,9 +163,9 @@ class OnnxEncoder:
         options.inter_op_num_threads = 1
         options.log_severity_level = 3  # errors
         if not self._on_gpu:
-            # Shapes change with every batch: plans and arenas for each would stay in memory.
-            options.enable_mem_pattern = False
-            options.enable_cpu_mem_arena = False
+            options.enable_mem_pattern = (
+                False  # shapes change with every batch, and each has a plan that stays
+            )
             options.add_session_config_entry("session.intra_op.spin_duration_us", str(_SPIN_MICROSECONDS))
         session = ort.InferenceSession(str(graph), options, providers=self._providers)
         first = self._providers[0] if isinstance(self._providers[0], str) else self._providers[0][0]

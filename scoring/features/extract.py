@@ -1,6 +1,7 @@
 """Features of many texts and clips for several models: from the cache where they are there, else computed and kept.
 
-Texts are encoded while the first clips decode; from then on decoding runs ahead of encoding, a bounded number of clips.
+Some texts are encoded while the first clips decode; from then on decoding runs ahead of encoding, a bounded number of clips.
+The other texts come last: they are the smaller pieces of work, so that no core ends long before another.
 """
 
 from __future__ import annotations
@@ -23,7 +24,7 @@ from vidprompter.errors import VidPrompterError
 from vidprompter.video.clip import Clip
 
 _FRAMES_AT_ONCE = 32  # at least, of one call of an encoder; a GPU cuts its batches from more
-_TEXTS_AT_ONCE = 512
+_TEXTS_AT_ONCE = 128
 # Calls under way: two, so that no core waits at the end of one, and the frames of as many more.
 _LANES, _CALLS_WAITING = 2, 4
 _REMEMBERED = 8192  # features, of 2 to 4 KB
@@ -169,20 +170,25 @@ class _Work:
         digests: list[str | None],
     ) -> None:
         try:
-            for m, rows in enumerate(wanted_texts):
-                for some in _pieces(rows, _TEXTS_AT_ONCE):
-                    chosen = [texts[n] for n in some]
-                    self._call(
-                        self._models[m].encode_texts, chosen, self._found.texts, [(m, n) for n in some]
-                    )
+            pieces = [
+                (m, some) for m, rows in enumerate(wanted_texts) for some in _pieces(rows, _TEXTS_AT_ONCE)
+            ]
+            first = 1 if wanted_clips else len(pieces)
+            self._read(texts, pieces[:first])
             self._group(wanted_clips)
             self._look(sources, wanted_clips, digests)
+            self._read(texts, pieces[first:])
             while self._calls:
                 self._collect()
         finally:
             for call in self._calls:
                 call.cancel()
             self._lanes.shutdown()
+
+    def _read(self, texts: Sequence[str], pieces: Sequence[tuple[int, Sequence[int]]]) -> None:
+        for m, numbers in pieces:
+            places = [(m, n) for n in numbers]
+            self._call(self._models[m].encode_texts, [texts[n] for n in numbers], self._found.texts, places)
 
     def _group(self, wanted: Mapping[int, Sequence[int]]) -> None:
         """Says beforehand which clips are encoded together: not who decodes first decides, and so no last digit."""
