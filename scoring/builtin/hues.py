@@ -44,12 +44,21 @@ _BELOW = frozenset(
     "ground road street floor grass lawn meadow field carpet rug sand beach snow water sea lake river asphalt tarmac "
     "pavement sidewalk path track terrain soil ocean pool".split()
 )
-_AROUND = frozenset("wall background backdrop room scene landscape forest mountain hill".split())
+_UPRIGHT = frozenset("wall curtain fence building".split())
+_AROUND = frozenset("background backdrop room scene landscape forest mountain hill".split())
 _SKIN = frozenset(("brown", "beige", "pink", "orange"))
 _DARK = ("black", "dark gray")
 NEAR = 0.3  # share of the frame
 # Share of a region's pixels from which a colour speaks for itself, and below which it is not there.
-_OWN, _STUFF, _ANYWHERE = (0.012, 0.35), (0.01, 0.4), (0.0008, 0.2)
+_OWN, _STUFF, _ANYWHERE, _ANYWHERE_RARE = (0.012, 0.35), (0.01, 0.4), (0.0008, 0.2), (0.0004, 0.05)
+# How many pictures have something of a colour, whatever they show; from counts on the development clips.
+_CHANCE = {
+    "gray": 0.95, "silver": 0.95, "black": 0.8, "white": 0.7, "brown": 0.6, "beige": 0.6, "golden": 0.5, "blue": 0.4,
+    "navy": 0.4, "green": 0.4, "orange": 0.25, "red": 0.2, "maroon": 0.2, "yellow": 0.2, "teal": 0.2, "pink": 0.15,
+    "purple": 0.08,
+}  # fmt: skip
+_GRAYS = frozenset(("black", "white", "gray", "silver"))
+_NEUTRAL = frozenset(("black", "dark gray", "gray", "white"))
 
 
 def weights_of(color: str) -> NDArray[np.float64]:
@@ -78,30 +87,54 @@ def color_support(
     weights = weights_of(claim.said)
     # A fifth of the picture in brown is no proof of a little red in it.
     strict = np.where(weights >= 0.5, weights, 0.03 * weights)
-    regions, (low, high), most = _regions(claim, look, thing, person)
+    anywhere = _by_chance(_often(look).mean(axis=0), claim.said, strict)
+    regions, limits = _regions(claim, look, thing, person)
     regions = [region for region in regions if region.sum() > 0]
     if not regions:
-        return 0.5, ""
-    fits = [float(region @ (weights if most > 0.8 else strict)) for region in regions]
+        return (anywhere, _names(look.bands.mean(axis=(0, 1)))) if look.bands.any() else (0.5, "")
+    # Parts of things are small: what else is there must not pass for their colour.
+    fits = [float(region @ (weights if claim.noun_kind != "part" else strict)) for region in regions]
     best = int(np.argmax(fits))
-    support = _from_share(fits[best], low, high, most)
-    if most > 0.8:
-        # On a thing of its own region the colour that most of it has is the one that is said of it.
-        rival = max(float(regions[best] @ weights_of(other)) for other in _MEANT)
-        support *= 0.65 + 0.35 * fits[best] / max(rival, 1e-6)
-    if thing is not None and most > 0.8:
-        # Another one of the kind may be of that colour: seen anywhere, it is not quite wrong.
-        support = max(
-            support, 0.5 * _from_share(float(_often(look).mean(axis=0) @ weights), *_ANYWHERE, 0.75)
-        )
-    dark = float(sum(regions[best][_INDEX[name]] for name in _DARK))
+    region = regions[best]
+    support = _from_share(fits[best], *limits) * _leading(claim.said, fits[best], region)
+    dark = float(sum(region[_INDEX[name]] for name in _DARK))
     if claim.said not in ("black", "gray", "grey"):
         # In the dark every colour is near black: it may be there and not be seen.
         support += 0.5 * max(0.0, dark - 0.3) * (0.45 - support) if support < 0.45 else 0.0
-    return support, _names(regions[best])
+    if thing is not None or claim.noun in WEAR or limits is not _STUFF:
+        # Another one of the kind may be of that colour: seen anywhere, it is not quite wrong.
+        support = max(support, 0.4 * anywhere)
+    return support, _names(region)
 
 
-def _from_share(share: float, low: float, high: float, most: float) -> float:
+def _leading(color: str, fit: float, region: Region) -> float:
+    """0.65 to 1: less for a colour that another one outdoes in its region, since the most of a thing names it.
+
+    Shadow, glass and haze give grays to any thing: they are no rivals of a hue, but hues are of them.
+    """
+    name = _SAME.get(color, color)
+    rivals = [float(region @ weights_of(other)) for other in _MEANT if name in _GRAYS or other not in _GRAYS]
+    part = 0.65 + 0.35 * fit / max(*rivals, fit, 1e-6)
+    hues = float(sum(share for n, share in zip(NAMES, region, strict=True) if n not in _NEUTRAL)) / max(
+        float(region.sum()), 1e-6
+    )
+    return part * (1 - 0.4 * hues) if name in ("black", "gray", "silver") else part
+
+
+def _by_chance(whole: Region, color: str, strict: NDArray[np.float64]) -> float:
+    """What a colour anywhere in the picture says for a thing: much if it is rare, hardly anything if it always is.
+
+    whole: colour shares of the clip; strict: how well each measured name fits the colour.
+    """
+    chance = _CHANCE.get(_SAME.get(color, color), 0.4)
+    low, high = _ANYWHERE if chance > 0.5 else _ANYWHERE_RARE
+    share = float(whole @ strict)
+    most = max(float(one) for name, one in zip(NAMES, whole, strict=True) if name not in _NEUTRAL)
+    part = 0.85 + 0.15 * min(1.0, share / max(most, 1e-6))
+    return part * _from_share(share, low, high, 0.9 / (0.9 + chance))
+
+
+def _from_share(share: float, low: float, high: float, most: float = 0.9) -> float:
     """0.05 at `low`, `most` at `high`, straight in the logarithm; a little slope beyond, so that more is better."""
     at = float(np.log(max(share, 1e-6) / low) / np.log(high / low))
     if at <= 0:
@@ -116,33 +149,30 @@ Region = NDArray[np.float64]
 
 def _regions(
     claim: Claim, look: Look, thing: SeenThing | None, person: SeenThing | None
-) -> tuple[list[Region], tuple[float, float], float]:
-    """Where to look for the colour of a thing: colour shares, the two limits, and the most it can prove."""
+) -> tuple[list[Region], tuple[float, float]]:
+    """Where to look for the colour of a thing, as colour shares, and the two limits; no region: anywhere."""
     noun = claim.noun
     if noun in WEAR and thing is None and person is not None and person.confidence >= 0.5:
-        return _worn(noun, person), _OWN, 0.9
+        return _worn(noun, person), _OWN
     if thing is not None and thing.counts and any(thing.counts):
         bands = thing.colors.astype(np.float64)
         if thing.kind == "person":
-            return _worn("clothes", thing), _OWN, 0.9
-        return [bands.mean(axis=0), *(0.6 * bands)], _OWN, 0.9
+            return _worn("clothes", thing), _OWN
+        return [bands.mean(axis=0), *(0.6 * bands)], _OWN
     whole = _often(look)
     if noun in _ABOVE:
-        return [whole[0]], _STUFF, 0.9
+        return [whole[0]], _STUFF
     if noun in _BELOW:
-        return [whole[1:].mean(axis=0)], _STUFF, 0.9
+        return [whole[1:].mean(axis=0)], _STUFF
+    if noun in _UPRIGHT:
+        return [whole[:2].mean(axis=0)], _STUFF
     if noun in _AROUND:
-        return [whole.mean(axis=0)], _STUFF, 0.85
-    own: list[Region] = []
+        return [whole.mean(axis=0)], _STUFF
     if noun in PARTS or claim.noun_kind == "part":
         # Parts are on things: what is on none of them counts less.
-        own = [
-            0.3 * band
-            for t in look.things
-            if t.confidence > 0.4 and t.counts
-            for band in t.colors.astype(np.float64)
-        ]
-    return [whole.mean(axis=0), *own], _ANYWHERE, 0.75
+        sure = [t for t in look.things if t.confidence > 0.4 and t.counts]
+        return [0.6 * band for t in sure for band in t.colors.astype(np.float64)], _OWN
+    return [], _OWN
 
 
 def _worn(noun: str, person: SeenThing) -> list[Region]:

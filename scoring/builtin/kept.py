@@ -22,7 +22,7 @@ from numpy.typing import NDArray
 from scoring.builtin.look import Look, SeenThing, ShotCamera
 from vidprompter.sheet.types import SceneSheet
 
-VERSION = 1
+VERSION = 2
 """Raised when a look holds something else than before."""
 _FILL = 0.9  # of the limit that is left when something had to go
 

@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 
 from vidprompter.sheet.camera.classify import find_trend, layer_confidence
 from vidprompter.sheet.camera.fits import PairFits
-from vidprompter.sheet.colors import NAMES, name_indices
+from vidprompter.sheet.colors import NAMES, name_indices, to_lab
 from vidprompter.sheet.measure import Measured, load_networks, measure_fully, sampling_plans
 from vidprompter.sheet.objects import strong_sightings
 from vidprompter.sheet.recognize import Thing
@@ -30,6 +30,7 @@ from vidprompter.sheet.vocabulary import classifier_classes, detector_classes, n
 if TYPE_CHECKING:
     from vidprompter.video.clip import Clip
 
+_BROWN, _ORANGE = NAMES.index("brown"), NAMES.index("orange")
 BANDS = 3  # of a picture, from top to bottom: sky, middle, ground
 MAX_LOOKS = 8  # boxes of one thing whose colours are counted
 CLOSE_LOOKS = (
@@ -220,8 +221,19 @@ def _box_colors(frame: NDArray[np.uint8], box: Box) -> NDArray[np.float64]:
 
 
 def _shares(pixels: NDArray[np.uint8]) -> NDArray[np.float64]:
-    """(17,) share of each colour name among pixels (..., 3)."""
-    counts = np.bincount(name_indices(pixels).ravel(), minlength=len(NAMES)).astype(np.float64)
+    """(17,) share of each colour name among pixels (..., 3).
+
+    A vivid brown in the light is what shading makes of orange; the sheet's names, set for single colours, call it brown.
+    """
+    names = name_indices(pixels).ravel()
+    brown = np.flatnonzero(names == _BROWN)
+    if len(brown):
+        lab = to_lab(pixels.reshape(-1, 3)[brown])
+        chroma, hue = np.hypot(lab[:, 1], lab[:, 2]), np.degrees(np.arctan2(lab[:, 2], lab[:, 1]))
+        vivid = (lab[:, 0] > 48) & (chroma > 52)
+        vivid |= (lab[:, 0] > 30) & (chroma > 1.15 * lab[:, 0]) & (hue > 58)
+        names[brown[vivid]] = _ORANGE
+    counts = np.bincount(names, minlength=len(NAMES)).astype(np.float64)
     return counts / max(float(counts.sum()), 1e-9)
 
 
