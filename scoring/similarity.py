@@ -22,9 +22,10 @@ from scoring.features.model import ClipModel, expects_gpu
 from scoring.features.shard import Feature
 from scoring.names import EvaluatorOptions, Named
 from vidprompter.errors import InputError
-from vidprompter.scores import TRUNCATED, EvaluatorIdentity, Outcome, Score, Scored, empty_score
+from vidprompter.scores import LANGUAGE, TRUNCATED, EvaluatorIdentity, Outcome, Score, Scored, empty_score
 from vidprompter.tasks import Request
 from vidprompter.video.clip import Clip
+from vidprompter.wording.english import looks_english
 
 WINDOW = 64
 """Requests that are under way at once; of a call with more, those before are done and forgotten."""
@@ -34,7 +35,8 @@ class Similarity:
     """An `Evaluator` for those of CLIP, Long-CLIP and VideoCLIP-XL that are named.
 
     A text's last tokens are not read where it has more than the model takes: `Score.truncated` says how many, and the
-    score has the flag "truncated". A text without words has no score. A request without a video is an InputError in its
+    score has the flag "truncated". One that is not English, on which these models were trained, has a score and the flag
+    "language". A text without words has no score. A request without a video is an InputError in its
     place, one whose video cannot be read a VideoError. For frames in memory (`Clip`) `start` and `end` mean nothing: what
     is there is looked at.
 
@@ -106,19 +108,17 @@ class Similarity:
         if number in found.errors:
             return found.errors[number]
         return [
-            Scored(
-                text, tuple(self._score(m, number, texts.get(text), found) for m in range(len(self._models)))
-            )
+            Scored(text, tuple(self._score(m, number, text, texts, found) for m in range(len(self._models))))
             for text in candidates
         ]
 
-    def _score(self, m: int, clip: int, text: int | None, found: Extracted) -> Score:
+    def _score(self, m: int, clip: int, text: str, texts: dict[str, int], found: Extracted) -> Score:
         model = self._models[m]
-        if text is None:
+        if text not in texts:
             return empty_score(model.name)
-        feature = found.texts[m, text]
+        feature = found.texts[m, texts[text]]
         cut = max(0, feature.count - model.card.max_tokens)
-        flags = (TRUNCATED,) if cut else ()
+        flags = (*([TRUNCATED] if cut else []), *([] if looks_english(text) else [LANGUAGE]))
         return Score(model.name, _likeness(found.clips[m, clip], feature), feature.count, cut, flags)
 
 

@@ -6,14 +6,12 @@ from collections.abc import Sequence
 from math import prod
 from typing import Any
 
-from vidprompter.scores import TRUNCATED, EvaluatorIdentity, Outcome, Score, Scored, empty_score
+from vidprompter.scores import LANGUAGE, TRUNCATED, EvaluatorIdentity, Outcome, Score, Scored, empty_score
 from vidprompter.tasks import Request
 
 NAME = "rubric"
 VERSION = 1
 """Raised when the same text would get another mark."""
-LANGUAGE = "language"
-"""Flag: the text is not in English, which the word lists are for, so that it has no mark."""
 FAILED = 0.5
 """A check whose part is below this flags the text, as "weak:FACTOR"."""
 

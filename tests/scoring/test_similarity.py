@@ -292,6 +292,8 @@ def test_odd_texts(evaluator: Similarity, clips: list[Path]) -> None:
     assert (clip.truncated, other.truncated, video.truncated) == (10_002 - 77, 10_002 - 248, 10_002 - 248)
     assert clip.flags == ("truncated",) and long.truncated["clip"] == clip.truncated
     assert outcome[3].of("clip").truncated == 0
+    assert outcome[3].of("clip").flags == () and outcome[4].of("clip").flags == ("language",)
+    assert outcome[5].of("long-clip").flags == ("language",)
 
 
 def test_no_requests_and_no_texts(evaluator: Similarity, clips: list[Path]) -> None:

@@ -261,7 +261,15 @@ def _stretches(doc: Any) -> list[list[Any]]:
 def _is_noun(token: Any) -> bool:
     if token.lower_ in COLORS or token.lower_ in _NUMBERS or not token.is_alpha or len(token) < 2:
         return False
-    return token.pos_ in ("NOUN", "PROPN") and token.lower_ not in _GROUPS
+    return (token.pos_ in ("NOUN", "PROPN") or _is_noun_astray(token)) and token.lower_ not in _GROUPS
+
+
+def _is_noun_astray(token: Any) -> bool:
+    """Whether the tagger took a living thing for an adjective: "a kitten walks"."""
+    if token.pos_ != "ADJ" or token.i == 0 or token.i + 1 >= len(token.doc):
+        return False
+    stands = token.nbor(-1).pos_ in ("DET", "NUM", "ADJ") and token.nbor(1).pos_ in ("VERB", "AUX")
+    return stands and kind_of(lemma_of(token))[0] in ("person", "animal")
 
 
 def _is_abstract(token: Any) -> bool:

@@ -21,6 +21,8 @@ def only(text: str, kind: str) -> set[tuple[str, str]]:
     [
         ("Three bottles stand on a table.", "object", {("bottle", "bottle"), ("table", "table")}),
         ("Three bottles stand on a table.", "count", {("3", "bottle"), ("1", "table")}),
+        ("A kitten walks across a lawn.", "object", {("kitten", "kitten")}),
+        ("A kitten walks across a lawn.", "count", {("1", "kitten"), ("1", "lawn")}),
         ("A herd of cows is on the hill.", "count", {(SEVERAL, "cow")}),
         ("A pair of dogs runs.", "count", {("2", "dog")}),
         ("A single car waits.", "count", {("1", "car")}),
