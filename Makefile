@@ -68,7 +68,7 @@ SHOW = import json, pathlib, sys; \
 
 # The long time limit is for machines that are busy with something else.
 demo: $(VENV)/.installed
-	@echo "[3/4] fetching the built-in weights and three example clips (about 150 MB, kept for next time)"
+	@echo "[3/4] fetching the built-in weights and three example clips (about 225 MB, kept for next time)"
 	@$(BIN)/vidprompter models pull builtin example-clips >/dev/null
 	@echo "[4/4] writing a prompt for each clip into demo/captions.jsonl"
 	@mkdir -p demo
@@ -77,7 +77,7 @@ demo: $(VENV)/.installed
 	@$(BIN)/python -c '$(SHOW)' demo/captions.jsonl
 
 test: $(VENV)/.installed-dev
-	@echo "[3/4] fetching the built-in weights (about 150 MB, kept for next time)"
+	@echo "[3/4] fetching the built-in weights (about 225 MB, kept for next time)"
 	@$(BIN)/vidprompter models pull builtin example-clips >/dev/null \
 	  || echo "no weights: the tests marked 'weights' will be skipped, and say so" >&2
 	@echo "[4/4] running the tests"

@@ -16,6 +16,11 @@ EXAMPLES = {
     "caption_clip.py": ["clip.mp4"],
     "improve_caption.py": ["clip.mp4", "a coloured square moves over a wall"],
     "expand_idea.py": ["a cat on a roof"],
+    "rank_prompts.py": [
+        "clip.mp4",
+        "a red square moves over a grey wall from left to right, and the camera stays where it is",
+        "five green dogs run along a sunny beach while the camera zooms in on them",
+    ],
 }
 
 pytestmark = pytest.mark.weights
