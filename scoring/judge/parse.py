@@ -38,6 +38,13 @@ _WRAPPING_KEYS = (
     "judgement",
 )
 _EVIDENCE = re.compile(r"^[\s>#*_]*(?:evaluation\s+)?evidence[\s*_]*:[\s*_]*", re.I)
+# "Score: 5. On reflection, Score: 6": a mark that is taken back.
+_TAKEN_BACK = re.compile(
+    r"\b(?:on reflection|actually|reconsider\w*|instead|correct(?:ion|ed)|revis\w+|chang\w+|wait|i mean|hmm|"
+    r"adjust\w*|updat\w+|second thoughts?|sorry|scratch that|(?<!would )make (?:it|that)|then|lower\w*|rais\w+)\b[^.\n]{0,40}?"
+    r"(?:\b(?:score|rating|mark|grade|to|it|is)\b|[:=])[\s:=*<\[]*(?P<number>\d+(?:[.,]\d+)?)",
+    re.I,
+)
 _LEFTOVER = re.compile(r"^[\s\-*_#|>`,.;:]+|[\s\-*_#|>`,;:{}\[]+$")
 
 
@@ -91,7 +98,10 @@ def parse_score(answer: str, *, judged: str = "", cut: bool = False) -> Parsed |
     score = found.value.score
     if score is None:
         return Unparsed(f"no score can be read of it: {found.value.reason}")
-    return _parsed(score, _evidence(rest[: found.start], rest[found.end :]))
+    after = rest[found.end :]
+    if any(float(m["number"].replace(",", ".")) != score for m in _TAKEN_BACK.finditer(after)):
+        return Unparsed(f"it names the score {score:g}, and takes it back")
+    return _parsed(score, _evidence(rest[: found.start], after))
 
 
 def _best(text: str) -> Found | Unparsed | None:
