@@ -80,7 +80,7 @@ def _rank_line(words: tuple[str, ...], options: dict[str, Any]) -> int:
     evaluator = make_evaluator(names, options_of(options), say)
     try:
         key = key_of(evaluator.identities, options["by"])  # before a clip is looked at
-        scored = score_asked(asked, evaluator)
+        scored = score_asked(asked, evaluator, say)
     finally:
         evaluator.close()
     places = rank(scored, key)

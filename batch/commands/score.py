@@ -88,7 +88,7 @@ def _score_line(words: tuple[str, ...], options: dict[str, Any]) -> int:
     names = names_of(options, DEFAULT_WITHOUT_CLIP if asked.clip is None else DEFAULT)
     evaluator = make_evaluator(names, options_of(options), say)
     try:
-        scored = score_asked(asked, evaluator)
+        scored = score_asked(asked, evaluator, say)
     finally:
         evaluator.close()
     if options["as_json"]:

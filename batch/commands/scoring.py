@@ -34,6 +34,13 @@ _RUNNING = (
         help="Your own instruction for the judge; {caption} in it is the text.",
     ),
     click.option(
+        "--judge-tokens",
+        type=click.IntRange(1, 1_000_000),
+        default=_DEFAULTS.judge_tokens,
+        show_default=True,
+        help="Of a judge's answer at most; more for models that think first.",
+    ),
+    click.option(
         "--repeats",
         type=click.IntRange(1, 100),
         default=_DEFAULTS.repeats,
@@ -129,6 +136,7 @@ def options_of(given: dict[str, Any]) -> EvaluatorOptions:
             concurrency=given["concurrency"],
             timeout_seconds=given["call_timeout"],
         ),
+        judge_tokens=given["judge_tokens"],
         repeats=given["repeats"],
         seed=given["seed"],
     )

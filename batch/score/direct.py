@@ -18,14 +18,15 @@ from batch.score.fields import (
     score_fields,
 )
 from scoring.ranking import Place, ranking_key
+from vidprompter.engines.protocol import Reports
 from vidprompter.errors import InputError, VidPrompterError
 from vidprompter.scores import Evaluator, EvaluatorIdentity, Scored
 
 Answer = Callable[[str], None]
 
 
-def score_asked(asked: Asked, evaluator: Evaluator) -> list[Scored]:
-    """One for each caption, in the order given.
+def score_asked(asked: Asked, evaluator: Evaluator, say: Callable[[str], None]) -> list[Scored]:
+    """One for each caption, in the order given. say: is told what evaluators report, such as a judge's agreement.
 
     Raises:
         VidPrompterError: the clip cannot be read, or an evaluator cannot be used.
@@ -35,6 +36,8 @@ def score_asked(asked: Asked, evaluator: Evaluator) -> list[Scored]:
     (outcome,) = evaluator.score([request_for(clip, asked.start, asked.end)], [list(asked.captions)])
     if isinstance(outcome, VidPrompterError):
         raise outcome
+    if isinstance(evaluator, Reports) and (told := evaluator.summary()):
+        say(told)
     return outcome
 
 

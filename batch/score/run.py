@@ -22,6 +22,7 @@ from batch.score.jobs import Places, ScoreJob, ScoreSettings, candidate_of, job_
 from batch.score.report import Report, report_of, report_table
 from batch.score.rows import row_text
 from batch.score.tables import Numbered
+from vidprompter.engines.protocol import Reports
 from vidprompter.errors import InputError, VidPrompterError
 from vidprompter.runs.ledger import Finished
 from vidprompter.runs.output import Output
@@ -96,6 +97,8 @@ class ScoreRun:
                 raise
             self._close(run, outcome, began)
             self.report = report_of(StageRows(run.ledger, options.stage), self.settings)
+        if isinstance(self.evaluator, Reports) and (told := self.evaluator.summary()):
+            self.talk.say(told)
         if not options.is_quiet:
             self._tell(self.report)
         if not finished:

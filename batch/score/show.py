@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from scoring.ranking import Place
-from vidprompter.scores import TRUNCATED, EvaluatorIdentity, Score, Scored
+from vidprompter.scores import LANGUAGE, TRUNCATED, EvaluatorIdentity, Score, Scored
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -55,9 +55,12 @@ def rank_table(places: Sequence[Place], identities: Sequence[EvaluatorIdentity],
 def cell(score: Score, digits: int) -> str:
     """The number, and what must be known with it: "31.2 (43 tokens not read)"; or why there is none.
 
-    Flags of a number that is there are told by `--explain` and `--json`: a table has no room for them.
+    Of a number that is there only what makes it doubtful is shown; `--explain` and `--json` tell all flags.
     """
-    notes = [flag for flag in score.flags if flag != TRUNCATED] if score.value is None else []
+    if score.value is None:
+        notes = [flag for flag in score.flags if flag != TRUNCATED]
+    else:
+        notes = ["not English"] if LANGUAGE in score.flags else []
     if score.truncated:
         notes.insert(0, f"{score.truncated} {'token' if score.truncated == 1 else 'tokens'} not read")
     number = "-" if score.value is None else f"{score.value:.{digits}f}"

@@ -21,6 +21,13 @@ from vidprompter.scores import TRUNCATED, EvaluatorIdentity, Score
 LONG = "word " * 10_000
 
 
+def test_a_cell_says_what_makes_its_number_doubtful() -> None:
+    assert cell(Score("clip", 10.53, flags=("language",)), 1) == "10.5 (not English)"
+    assert cell(Score("clip", 10.53, 99, 22, ("truncated",)), 1) == "10.5 (22 tokens not read)"
+    assert cell(Score("rubric", 5.0, flags=("weak:style",)), 2) == "5.00"
+    assert cell(Score("rubric", None, flags=("language",)), 2) == "- (language)"
+
+
 def test_json_has_one_object_for_each_caption_in_the_order_given(here: Path, vidprompter: Command) -> None:
     captions = ["a grey wall", "🎬 écran 日本語", LONG.strip(), "[bold]x[/bold]"]
     done = vidprompter("score", "c2.mp4", *captions, "--evaluator", "paper", "--json")
