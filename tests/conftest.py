@@ -11,6 +11,11 @@ from functools import lru_cache
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
+
+# How long an example takes says more of what else the machine does than of the code.
+settings.register_profile("house", deadline=None)
+settings.load_profile("house")
 
 REAL_HOME_KEY = pytest.StashKey[dict[str, str | None]]()
 

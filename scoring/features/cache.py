@@ -17,6 +17,7 @@ import sqlite3
 import threading
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 
 from scoring.features.shard import DamagedShard, Feature, Shard, write_shard
@@ -220,8 +221,9 @@ class FeatureCache:
         known = {name for (name,) in db.execute("SELECT name FROM shard")}
         latest = time.time() - _ORPHAN_SECONDS
         for file in os.scandir(self._shards):
-            if file.name not in known and file.stat().st_mtime < latest:
-                Path(file.path).unlink(missing_ok=True)
+            with suppress(FileNotFoundError):  # another process has just renamed or dropped it
+                if file.name not in known and file.stat().st_mtime < latest:
+                    Path(file.path).unlink(missing_ok=True)
 
     def _index_failed(self, error: sqlite3.DatabaseError) -> None:
         code = getattr(error, "sqlite_errorcode", None)
