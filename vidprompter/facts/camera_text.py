@@ -12,7 +12,8 @@ _SPEAKS_OF_CAMERA = re.compile(rf"\b{_CAMERA}s?\b", re.I)
 # A movement as the sentence's own subject: "A pan to the left ...", "An upward tilt ...".
 _MOVE_AS_SUBJECT = r"^(?:an? |the )?(?:\w+ )?(?:pan|tilt|zoom|roll)s? (?:to|toward|in|out|up|down|across|unfold)\w*\b|^(?:an? |the )?(?:\w+ )?(?:up|down)ward (?:tilt|roll)\b"
 _UNMISTAKABLE = re.compile(
-    rf"\b(?:camera\w*|zoom\w*|panning|pans|hand-?held|dolly|dollies|tracking shot|(?<!the )pan (?:left|right)|tilt (?:up|down))\b|{_MOVE_AS_SUBJECT}", re.I
+    rf"\b(?:camera\w*|zoom\w*|panning|pans|hand-?held|dolly|dollies|tracking shot|(?<!the )pan (?:left|right)|tilt (?:up|down))\b|{_MOVE_AS_SUBJECT}",
+    re.I,
 )
 _STRONG = re.compile(rf"\b(?:camera\w*|shot|lens|footage|filmed)\b|{_MOVE_AS_SUBJECT}", re.I)
 
@@ -42,7 +43,8 @@ _OTHERS = re.compile(
 )
 _NAMES_OF_MOVES = r"(?:zoom|pan|tilt|move|shake)\w*"
 _NOT_MOVING = re.compile(
-    rf"\b(?:does not|doesn[\u2019']t|never) {_NAMES_OF_MOVES}(?:(?:,| or| nor| and)+ {_NAMES_OF_MOVES})*", re.I
+    rf"\b(?:does not|doesn[\u2019']t|never) {_NAMES_OF_MOVES}(?:(?:,| or| nor| and)+ {_NAMES_OF_MOVES})*",
+    re.I,
 )
 _UNMOVED = re.compile(rf"\b(?:without|no) {_NAMES_OF_MOVES}(?:(?:,| or| nor| and)+ {_NAMES_OF_MOVES})*", re.I)
 _ACROSS = re.compile(r"\bfrom (?:the )?(?:left|right) (?=to )", re.I)
