@@ -191,6 +191,7 @@ assert not {{"torch", "onnxruntime", "transformers", "tokenizers"}} & set(sys.mo
     assert done.stdout.strip() == str(wanted)
 
 
+@pytest.mark.slow
 def test_another_model_frames_or_range_is_another_feature(
     named: list[Named], options: EvaluatorOptions, clips: list[Path], tmp_path: Path
 ) -> None:

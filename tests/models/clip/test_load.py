@@ -161,6 +161,7 @@ def test_tensors_that_share_memory_are_stored_apart(tmp_path: Path) -> None:
     assert np.array_equal(torch_features("clip", tmp_path / "x.pt"), torch_features("clip", tmp_path / "own"))
 
 
+@pytest.mark.slow
 def test_onnx_is_what_auto_means_on_a_cpu(checkpoints: Path) -> None:
     onnx = load_clip("long-clip", checkpoints / "longclip-L.pt", device="cpu")
     assert onnx.settings == {"backend": "onnx", "dtype": "float32", "device": "cpu"}

@@ -123,6 +123,7 @@ def test_batches_change_nothing() -> None:
     assert np.array_equal(one.encode_images(pixels), one.encode_images(pixels))
 
 
+@pytest.mark.slow
 def test_half_is_near() -> None:
     import torch
 
@@ -136,6 +137,7 @@ def test_half_is_near() -> None:
     assert np.abs(half.encode_texts(ids) - torch_texts(network(IMAGE), ids)).max() < 5e-3
 
 
+@pytest.mark.slow
 def test_half_of_a_whole_clip() -> None:
     pixels = pictures(2, 8)
     found = encoder(VIDEO, dtype="float16").encode_videos(pixels)
@@ -169,6 +171,7 @@ def test_damaged_graphs_are_made_again() -> None:
     assert not onnx_store._is_whole(folder)
 
 
+@pytest.mark.slow
 def test_no_place_to_keep_graphs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     blocked = tmp_path / "file"
     blocked.write_text("not a folder")
