@@ -143,12 +143,13 @@ def _read(data: bytes, key: str) -> Look:
     Raises:
         ValueError, KeyError, TypeError: it is none, or not the one of that key.
     """
+    from safetensors import SafetensorError
     from safetensors.numpy import load
 
     header = json.loads(data[8 : 8 + int.from_bytes(data[:8], "little")])["__metadata__"]
     try:
         arrays = load(data)
-    except Exception as error:  # safetensors has an error type of its own
+    except SafetensorError as error:
         raise ValueError(str(error)) from error
     if header["key"] != key or header["sum"] != _sum(header["facts"], arrays):
         raise ValueError("damaged")
