@@ -1,7 +1,7 @@
 """CLIP-like models on ONNX Runtime. The first start exports the towers; later ones need neither torch nor the checkpoint.
 
-On a CPU each core works on a batch of its own, on one thread: no thread waits for another, however busy its core is. That
-gives 1.1 to 1.2 times as many pictures a second as torch's threads, which share each batch, and more on a busy machine.
+On a CPU each core works on a batch of its own, on one thread: no thread waits for another, however busy its core is;
+torch's threads share each batch, and wait.
 """
 
 from __future__ import annotations

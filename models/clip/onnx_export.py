@@ -1,11 +1,10 @@
 """The towers as ONNX graphs, for any batch and any length of text.
 
 The same network as `network.py`, laid out for ONNX Runtime, to the same numbers within 1e-5 in float32:
-- linear maps work on (rows, width), which one `Gemm` does with its bias: 8 images of ViT-B/32 take one core 0.66 s, and
-  0.69 s as the network stands.
-- whole clips attend with ONNX Runtime's own operator (com.microsoft MultiHeadAttention): for the 2049 tokens of
-  VideoCLIP-XL a layer's attention takes 0.37 s instead of 0.63 s and no half gigabyte for its scores. For the 50 tokens of
-  an image or the 77 of a text it gained nothing, so that those graphs are of standard operators.
+- linear maps work on (rows, width), which one `Gemm` does with its bias, a little faster than the network as it stands.
+- whole clips attend with ONNX Runtime's own operator (com.microsoft MultiHeadAttention), which is faster over the 2049
+  tokens of VideoCLIP-XL and never holds all of its scores. For the 50 tokens of an image or the 77 of a text it gained
+  nothing, so that those graphs are of standard operators.
 - patches are cut out by a transpose, and one `Gemm` does both the normalising of pixels and the embedding.
 - the last layer computes only what is pooled, keys and values not at all: q . (K x) is (K' q) . x, and the mean of V x is
   V of the mean of x.
